@@ -1,0 +1,51 @@
+-- The client's methods: one for each row of the core's endpoint table, and those that are no endpoint. Called by
+-- init.lua; the methods become the metatable of the client userdata.
+
+local core = require "better_i18n.core"
+local driver = require "better_i18n.driver"
+local current = require "better_i18n.loop.current"
+
+local methods = core.methods
+local call, state_of = core.call, core.state
+local choose = current.choose
+
+-- The client is an argument until the call has ended: one that nobody else holds must not be collected under it.
+local function results(_, data, response) return data, response end
+
+local function run(client, task, signal)
+  local state = state_of(client)
+  return results(client, driver.run(task, state, choose(state.loop), signal))
+end
+
+-- me(), list_organizations(), list_projects(org_id), create_project{ name, slug, sourceLanguage },
+-- get_project(project_id), add_language(project_id, code), list_models(org_slug, project_slug), revoke(): README.md.
+-- token_info() gets a token first when there is none, then tells what is known of it: grant_id, organization_id,
+-- project_ids ({} means all), scopes, expires_in, expires_at, each nil while the service has not said it.
+for row, name in ipairs(core.endpoints()) do
+  methods[name] = function(client, ...) return run(client, call(client, row, ...)) end
+end
+
+--- Any endpoint, also one that this client does not know yet.
+-- @param method (string) GET, HEAD, OPTIONS, DELETE (which may be repeated), POST, PUT or PATCH
+-- @param path (string) below the API's host, beginning with "/", its parts percent-encoded; may hold a query
+-- @param options (table) `query, body, token, headers, raw, content_type, timeout, max_retries`: a table `body` is
+--   sent as JSON, a string as it is with its `content_type`; `token` is "installation" (default), "access" or
+--   "none"; `raw = true` returns the bytes
+-- @return data, response
+-- @raise as every call
+function methods.request(client, ...) return run(client, core.custom(client, ...)) end
+
+--- Whether this client knows that its grant was revoked. Asks nobody.
+-- @return boolean
+methods.is_revoked = core.is_revoked
+
+--- Ends the client: connections close, secrets are wiped, a refresh that is on the wire is awaited. Calls that other
+-- coroutines have under way raise `cancelled`. Again: no effect.
+function methods.close(client)
+  local state = state_of(client)
+  driver.settle(state, choose(state.loop))
+  core.close(client)
+  driver.cancel(state)
+end
+
+return methods

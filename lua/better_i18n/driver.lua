@@ -1,0 +1,250 @@
+-- Serves what a call needs: waiting and sleeping through the loop, hooks and the transport seam by calling them.
+-- No rule lives here: what is needed next, and what a failure means, is decided in src/core. Called by client.lua
+-- and oauth.lua.
+
+local core = require "better_i18n.core"
+
+local step = core.step
+local driver = {}
+
+-- One step, with the time and the chance of the options `clock` and `random` where they are given.
+local function advance(task, state)
+  local clock, random = state.clock, state.random
+  if not clock and not random then return step(task) end
+  local wall, mono
+  if clock then
+    wall, mono = clock()
+    mono = mono or wall
+  end
+  return step(task, mono, wall, random and random())
+end
+
+-- Hooks that only look on (on_request of a renewal, on_response, on_revoked) cannot disturb what they look at: their
+-- error is handed over with the result of a call, as `hook_error`.
+local function observe(hook, describe)
+  return function(task, state)
+    local ok, value = pcall(state[hook], describe(task))
+    if not ok and not state.observer_error then state.observer_error = { value = value } end
+  end
+end
+
+-- The error of on_tokens is raised by the call that waits for the tokens, before it sends anything, or by the next.
+local function tell_tokens(task, state)
+  local ok, value = pcall(state.on_tokens, core.tokens(task))
+  if not ok and not state.tokens_error then state.tokens_error = { value = value } end
+end
+
+local function raise_tokens_error(state)
+  local kept = state.tokens_error
+  if kept then
+    state.tokens_error = nil
+    error(kept.value, 0)
+  end
+end
+
+local function send_through_seam(task, state) core.answer(task, state.transport(core.request(task))) end
+
+-- Needs that calls and flights have in common.
+local serve = {
+  after = observe("on_response", core.info),
+  tokens = tell_tokens,
+  revoked = observe("on_revoked", core.over),
+  transport = send_through_seam,
+}
+
+-- In a flight no hook may stand between an answer and the tokens in it.
+local before_in_flight = observe("on_request", core.info)
+
+-- One flight, at most `limit` seconds, though it is never left while a refresh is on the wire. True when it has ended,
+-- or was ended by somebody else: two loops of one program may drive the same one.
+local function drive_flight(flight, state, loop, limit)
+  local stop = core.now() + limit
+  while state.flight == flight do
+    local need, ms = advance(flight, state)
+    if need == "done" then return true end
+    if need == "wait" or need == "sleep" then
+      local left = (stop - core.now()) * 1000
+      if left <= 0 and not core.must_wait(flight) then return false end
+      loop[need](flight, left > 0 and math.min(ms, left) or ms)
+    elseif need == "before" then
+      before_in_flight(flight, state)
+    else
+      serve[need](flight, state)
+    end
+  end
+  return true
+end
+
+local function running() return coroutine.running() or "main" end
+
+-- Whether this very coroutine drives a flight of the client's further up: a hook of it that needed a token would wait
+-- for itself. The note is weak, so that a drive that was torn down (a dead coroutine, an error from a debug hook) is
+-- not taken for one for good.
+local function is_driving(state)
+  local drives = state.drives
+  if not drives or not drives[running()] then return false end
+  collectgarbage()
+  return drives[running()] ~= nil
+end
+
+local function refuse_reentry(state)
+  if not is_driving(state) then return end
+  error(core.error {
+    code = "invalid_argument",
+    message = "a hook or transport calls the client whose tokens are being renewed for it; use another client there",
+  }, 0)
+end
+
+local weak = { __mode = "kv" }
+
+-- The same, safe against an error in the middle (an interrupt, a transport that raises): returns it. In a blocking loop
+-- an interrupted flight stays for the next call to drive on, for its answer may hold a rotated token; only one whose
+-- request went to the transport function cannot be taken up again. Whoever else drives or awaits the flight looks again
+-- afterwards: what he waited for may have been taken in here.
+local function run_flight(flight, state, loop, limit)
+  local drives, drive = state.drives or setmetatable({}, weak), {}
+  state.drives, drives[running()] = drives, drive
+  local ok, done = pcall(drive_flight, flight, state, loop, limit)
+  drives[running()] = nil
+  local lost = not ok and (state.transport or loop.spawn)
+  if lost then core.abandon(flight) end
+  if (lost or done) and state.flight == flight then state.flight = nil end
+  if loop.wake then loop.wake(flight) end
+  return ok, done, drive -- named here, so that it lives as long as the drive
+end
+
+-- flight → the loop (or the controller of cqueues) whose coroutine drives it in the background. Weak: with a controller
+-- that was dropped its coroutine is gone too.
+local pilots = setmetatable({}, weak)
+
+-- In the background of an event loop, for all who join it.
+local function fly(flight, state, loop)
+  local ok, value = run_flight(flight, state, loop, math.huge)
+  if not ok and not state.observer_error then state.observer_error = { value = value } end
+  pilots[flight] = nil
+end
+
+-- A flight may be left over from a blocking call, or be driven by a loop that stands still while this one turns.
+local function ensure_pilot(flight, state, loop)
+  local home = loop.home and loop.home() or loop
+  if pilots[flight] == home then return end
+  pilots[flight] = home
+  loop.spawn(fly, flight, state, loop)
+end
+
+-- A blocking loop has no background: whoever waits for a flight drives it, and what is left when his time is over is
+-- driven on by the next call that needs it.
+local function join(task, state, loop, ms)
+  refuse_reentry(state)
+  local flight = core.flight(task)
+  if loop.join then
+    ensure_pilot(flight, state, loop)
+    loop.join(flight, ms, task)
+  else
+    local ok, problem = run_flight(flight, state, loop, ms / 1000)
+    if not ok then error(problem, 0) end
+  end
+  raise_tokens_error(state)
+end
+
+local function renew(task, state, loop, ms)
+  refuse_reentry(state)
+  if loop.spawn then
+    ensure_pilot(core.flight(task), state, loop)
+  else
+    join(task, state, loop, ms)
+  end
+end
+
+local serve_call = setmetatable({
+  wait = function(task, _, loop, ms) loop.wait(task, ms) end,
+  sleep = function(task, _, loop, ms) loop.sleep(task, ms) end,
+  before = function(task, state) state.on_request(core.info(task)) end,
+  renew = renew,
+  join = join,
+}, { __index = serve })
+
+-- Calls under way are entered where somebody may want to end them: with their client, and with their signal.
+local function enter(holder, task, loop)
+  local tasks = holder.tasks
+  if not tasks then
+    tasks = setmetatable({}, { __mode = "k" })
+    holder.tasks = tasks
+  end
+  tasks[task] = loop
+end
+
+local function leave(holder, task)
+  local tasks = holder.tasks
+  if tasks then tasks[task] = nil end
+end
+
+local function begin(task, state, loop, signal)
+  if loop.spawn then enter(state, task, loop) end
+  if not signal then return end
+  if signal.cancelled then core.cancel(task) else enter(signal, task, loop) end
+end
+
+-- The result, and with it the error of a hook that looked on.
+local function finish(task, state)
+  local kept = state.observer_error
+  if not kept then return core.finish(task) end
+  state.observer_error = nil
+  local ok, data, response = pcall(core.finish, task)
+  if ok then
+    response.hook_error = kept.value
+    return data, response
+  end
+  if core.is_error(data) then data.hook_error = kept.value end
+  error(data, 0)
+end
+
+--- Drives a call to its end.
+-- @param task (userdata) from core.call, core.custom, core.exchange or core.register
+-- @param state (table) the client's, from core.state
+-- @param loop (table) what waiting means here. wait(task, ms): until the task's transfer may have ended, at most so
+--   many milliseconds; sleep(task, ms); wake(thing): who waits for that task or flight looks again; check(): raises
+--   where nothing can wait. Where coroutines run also spawn(fn, ...): in the background; join(flight, ms, task): until
+--   wake(flight) or wake(task), at most so long; home(): what turns the coroutines, if that is not the loop itself
+-- @param signal (table) made by better_i18n.signal(), or nil
+-- @return data, response as core.finish gives them
+-- @raise the call's error object, or what on_tokens or (before anything was sent) on_request raised
+function driver.run(task, state, loop, signal)
+  if loop.check then loop.check() end
+  raise_tokens_error(state)
+  begin(task, state, loop, signal)
+  local need, ms = advance(task, state)
+  while need ~= "done" do
+    serve_call[need](task, state, loop, ms)
+    need, ms = advance(task, state)
+  end
+  leave(state, task)
+  if signal then leave(signal, task) end
+  return finish(task, state)
+end
+
+--- Ends the renewal that a closing client has on the wire: an answer with a rotated token must not be lost.
+-- @param state (table) the client's
+-- @param loop (table)
+function driver.settle(state, loop)
+  local flight = state.flight
+  if not flight or is_driving(state) then return end
+  if core.must_wait(flight) then run_flight(flight, state, loop, 0) end
+  if state.flight ~= flight then return end
+  state.flight = nil
+  core.abandon(flight)
+  if loop.wake then loop.wake(flight) end
+end
+
+--- Ends the calls that other coroutines have under way; their connections are free when this returns.
+-- @param state (table) of the client that was closed
+function driver.cancel(state)
+  local tasks = state.tasks
+  state.tasks = nil
+  for task, loop in pairs(tasks or {}) do
+    core.cancel(task, true)
+    if loop.wake then loop.wake(task) end
+  end
+end
+
+return driver

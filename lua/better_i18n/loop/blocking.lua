@@ -1,0 +1,15 @@
+-- The loop of plain scripts: every call blocks until it is done. Called by driver.lua. Where scripts do several things
+-- at once is script.lua.
+
+local core = require "better_i18n.core"
+local waiters = require "better_i18n.loop.waiters"
+
+return {
+  name = "blocking",
+  -- Until the engine has something to do, at most `ms` milliseconds. A signal ends it early.
+  wait = core.wait,
+  -- The engine sleeps too: what arrives for others meanwhile is taken in.
+  sleep = core.wait,
+  -- Coroutines of an event loop may wait for what a blocking call has ended.
+  wake = waiters.wake,
+}

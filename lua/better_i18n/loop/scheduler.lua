@@ -1,0 +1,151 @@
+-- Coroutines that wait for tasks, for each other, or for a time: the part that plain scripts and libuv have in common.
+-- Who runs them, and when, is the caller's: script.lua turns its own wheel, luv.lua is called by libuv.
+
+local core = require "better_i18n.core"
+local current = require "better_i18n.loop.current"
+local deadlines = require "better_i18n.loop.deadlines"
+local waiters = require "better_i18n.loop.waiters"
+
+local create, resume, running, status, yield =
+  coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
+local now = core.now
+local select, unpack = select, unpack or table.unpack
+
+local PAUSE = {} -- what a coroutine that waits here yields
+
+--- Makes one.
+-- @param hooks (table) stir(): something is ready to run, or waits with a new deadline; stray(thread, value): a
+--   coroutine yielded something that is not ours; broken(thread, problem): one died of an error
+-- @return table a loop for driver.lua, with run, expire, delay and is_idle for whoever turns it
+return function(hooks)
+  local loop = {}
+  local sleeping = deadlines()
+  local queue, first, last = {}, 1, 0
+  -- Those who wait without a deadline: nothing else would keep their coroutines from being collected.
+  local patient = {} -- luacheck: ignore 241
+  local parked, alive = 0, 0
+  local ours = setmetatable({}, { __mode = "k" }) -- the coroutines that spawn began
+
+  local function enqueue(waiter)
+    last = last + 1
+    queue[last] = waiter
+    hooks.stir()
+  end
+
+  local function notify(waiter)
+    if waiter.ready then return end
+    waiter.ready = true
+    parked = parked - 1
+    sleeping:remove(waiter)
+    patient[waiter] = nil
+    enqueue(waiter)
+  end
+
+  local function new_waiter() return { thread = running(), notify = notify } end
+
+  -- Somebody else may resume the coroutine by mistake: it goes on waiting.
+  local function park(waiter, ms)
+    parked = parked + 1
+    if ms < math.huge then
+      waiter.at = now() + ms / 1000
+      sleeping:add(waiter)
+    else
+      patient[waiter] = true
+    end
+    hooks.stir()
+    repeat yield(PAUSE) until waiter.running
+  end
+
+  local function bury(thread)
+    if ours[thread] then
+      ours[thread] = nil
+      alive = alive - 1
+    end
+  end
+
+  local function go_on(thread)
+    if status(thread) ~= "suspended" then return bury(thread) end -- closed by somebody else meanwhile
+    local ok, value = resume(thread)
+    if status(thread) == "dead" then
+      bury(thread)
+      if not ok then hooks.broken(thread, value) end
+    elseif value ~= PAUSE then
+      hooks.stray(thread, value)
+    end
+  end
+
+  --- Until the task's transfer has ended, or somebody wakes it.
+  function loop.wait(task, ms)
+    local waiter = new_waiter()
+    waiters.add(task, waiter)
+    park(waiter, ms)
+    waiters.remove(task, waiter)
+  end
+
+  loop.sleep = loop.wait
+
+  --- Until wake(thing), or wake(task): a call that is cancelled leaves the renewal that it waits for.
+  function loop.join(thing, ms, task)
+    local waiter = new_waiter()
+    waiters.join(thing, waiter)
+    if task then waiters.add(task, waiter) end
+    park(waiter, ms)
+    waiters.remove(thing, waiter)
+    if task then waiters.remove(task, waiter) end
+  end
+
+  loop.wake = waiters.wake
+
+  --- Runs fn(...) in a coroutine of its own, not before the caller pauses.
+  function loop.spawn(fn, ...)
+    local count, arguments = select("#", ...), { ... }
+    local thread = create(function() return fn(unpack(arguments, 1, count)) end)
+    current.register(thread, loop)
+    ours[thread] = true
+    alive = alive + 1
+    enqueue { thread = thread }
+    return thread
+  end
+
+  --- Nobody will resume that coroutine any more.
+  loop.give_up = bury
+
+  --- Resumes what is ready, until nothing is or the time is `stop`.
+  function loop.run(stop)
+    while first <= last do
+      local waiter = queue[first]
+      queue[first] = nil
+      first = first + 1
+      waiter.running = true
+      go_on(waiter.thread)
+      if stop and now() >= stop then return end
+    end
+    first, last = 1, 0
+  end
+
+  --- Makes those ready whose time has come.
+  function loop.expire()
+    local waiter, time = sleeping:first(), now()
+    while waiter and waiter.at <= time do
+      notify(waiter)
+      waiter = sleeping:first()
+    end
+  end
+
+  --- Milliseconds until there is something to run without news from the engine; nil: nothing.
+  function loop.delay()
+    if first <= last then return 0 end
+    local waiter = sleeping:first()
+    if not waiter then return nil end
+    local ms = (waiter.at - now()) * 1000
+    return ms > 0 and math.ceil(ms) or 0
+  end
+
+  --- Nobody waits, nothing is ready.
+  function loop.is_idle() return parked == 0 and first > last end
+
+  --- Coroutines that were spawned and have not ended.
+  function loop.alive() return alive end
+
+  return loop
+end

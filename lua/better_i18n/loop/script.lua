@@ -1,0 +1,44 @@
+-- Several calls at once in a plain script: coroutines over the engine, which waits in its own poller. One of these
+-- lives as long as the call of better_i18n.all that made it, and blocks the program until all its coroutines have
+-- ended. Called by all.lua.
+
+local core = require "better_i18n.core"
+local scheduler = require "better_i18n.loop.scheduler"
+local waiters = require "better_i18n.loop.waiters"
+
+local function nothing() end
+
+--- Makes one.
+-- @return table a loop for driver.lua, with turn() and strays: coroutine → what is called when it yielded something
+--   that nobody here can answer
+return function()
+  local loop
+  loop = scheduler {
+    stir = nothing,
+    stray = function(thread, value)
+      loop.give_up(thread)
+      local tell = loop.strays[thread]
+      if not tell then error("better_i18n: a hook yielded what nobody in a plain script can answer", 0) end
+      tell(value)
+    end,
+    broken = function(_, problem) error(problem, 0) end,
+  }
+  loop.name = "script"
+  loop.strays = setmetatable({}, { __mode = "k" })
+
+  --- Until every coroutine has ended, renewals in the background too: their answers must not be lost.
+  function loop.turn()
+    loop.run()
+    while loop.alive() > 0 do
+      waiters.collect()
+      local delay = loop.delay()
+      if not delay and core.busy() == 0 then error("better_i18n: coroutines wait for each other forever", 0) end
+      if delay ~= 0 then core.pump(delay) end
+      waiters.collect()
+      loop.expire()
+      loop.run()
+    end
+  end
+
+  return loop
+end

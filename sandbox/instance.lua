@@ -1,0 +1,120 @@
+-- The instance as a whole: what `sandbox start` handed over, the ready-made identity, the seeds of the state,
+-- and the file `env` whose appearance says "ready". main.lua starts and resets it.
+local clients = require "state.clients"
+local company = require "state.company"
+local control_clients = require "control.clients"
+local control_grants = require "control.grants"
+local crypto = require "crypto"
+local grants = require "state.grants"
+local journal = require "state.journal"
+local authorize = require "service.authorize"
+local rules = require "faults.rules"
+local scopes = require "state.scopes"
+local settings = require "state.settings"
+
+local instance = {}
+
+local REDIRECT_URIS = { "http://127.0.0.1:8976/callback", "http://localhost:8976/callback" }
+
+-- Made once and kept over a reset, so that DIR/env stays true.
+local identity
+
+local function new_identity()
+  return {
+    secret = clients.new_secret(),
+    other_secret = clients.new_secret(),
+    grant_id = crypto.new_id("grt_", 8),
+    access = crypto.new_id "at_",
+    refresh = crypto.new_id "rt_",
+    installation = crypto.new_id "bi_oat_",
+  }
+end
+
+local function seed()
+  clients.add { id = "demo_client", secret = identity.secret, redirect_uris = REDIRECT_URIS }
+  clients.add { id = "other_client", secret = identity.other_secret, redirect_uris = REDIRECT_URIS }
+  clients.add { id = "public_client", redirect_uris = REDIRECT_URIS }
+  local grant = grants.create {
+    id = identity.grant_id, client_id = "demo_client", organization_id = "org_1",
+    scopes = { "offline_access", unpack(scopes.default) },
+  }
+  for _, kind in ipairs { "access", "refresh", "installation" } do
+    grants.issue(grant, kind, identity[kind])
+  end
+end
+
+function instance.reset()
+  for _, part in ipairs { settings, clients, grants, company, journal, rules, authorize } do part.reset() end
+  seed()
+end
+
+-- key=value lines that sandbox/sandbox wrote: ports, the directory, whom to outlive not.
+local function read_start_file()
+  local values = {}
+  for line in io.lines(ngx.config.prefix() .. "start") do
+    local key, value = line:match "^([%w_]+)=(.*)$"
+    if key then values[key] = value end
+  end
+  return values
+end
+
+local function environment(start)
+  local dir = start.dir .. "/"
+  local https = "https://localhost:"
+  return {
+    { "URL", "http://127.0.0.1:" .. start.http },
+    { "TLS_URL", https .. start.tls },
+    { "TLS_EXPIRED_URL", https .. start.expired },
+    { "TLS_WRONG_HOST_URL", https .. start.wrong_host },
+    { "TLS_SELF_SIGNED_URL", https .. start.self_signed },
+    { "TLS_CLIENT_CERT_URL", https .. start.client_cert },
+    { "CA_FILE", dir .. "ca.pem" },
+    { "CLIENT_CERT_FILE", dir .. "client.pem" },
+    { "CLIENT_KEY_FILE", dir .. "client.key" },
+    { "CLIENT_ID", "demo_client" },
+    { "CLIENT_SECRET", identity.secret },
+    { "OTHER_CLIENT_ID", "other_client" },
+    { "OTHER_CLIENT_SECRET", identity.other_secret },
+    { "PUBLIC_CLIENT_ID", "public_client" },
+    { "REDIRECT_URI", REDIRECT_URIS[1] },
+    { "GRANT_ID", identity.grant_id },
+    { "ACCESS_TOKEN", identity.access },
+    { "REFRESH_TOKEN", identity.refresh },
+    { "INSTALLATION_TOKEN", identity.installation },
+    { "ORGANIZATION_ID", "org_1" },
+    { "ORGANIZATION_SLUG", "acme" },
+    { "OTHER_ORGANIZATION_ID", "org_2" },
+    { "PROJECT_ID", "prj_1" },
+    { "PROJECT_SLUG", "website-eu" },
+    { "DIR", start.dir },
+  }
+end
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- Written aside and renamed: whoever sees the file sees all of it.
+local function write_environment(start)
+  local lines = {}
+  for index, entry in ipairs(environment(start)) do
+    lines[index] = "export BETTER_I18N_SANDBOX_" .. entry[1] .. "=" .. quote(entry[2]) .. "\n"
+  end
+  local name = ngx.config.prefix() .. "env"
+  local file = assert(io.open(name .. ".new", "w"))
+  file:write(table.concat(lines))
+  file:close()
+  assert(os.rename(name .. ".new", name))
+end
+
+-- Returns what `sandbox start` handed over.
+function instance.start()
+  local start = read_start_file()
+  identity = new_identity()
+  control_grants.default_client, control_clients.default_redirect = "demo_client", REDIRECT_URIS[1]
+  instance.reset()
+  write_environment(start)
+  return start
+end
+
+return instance

@@ -1,0 +1,625 @@
+/* src/core/json.c, json_number.c and utf8.c: what is taken and as what, what is refused and where,
+ * limits, numbers in any locale, and no memory. */
+#include "core/json.h"
+#include "core/memory.h"
+
+#include <float.h>
+#include <limits.h>
+#include <locale.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A text that may hold NUL, with its length. */
+#define T(literal) literal, sizeof(literal) - 1
+
+static void add_text(bi_bytes *out, const bi_json *json) {
+    bi_bytes_add_char(out, '"');
+    for (size_t i = 0; i < json->length; i++)
+        if (json->text[i])
+            bi_bytes_add_char(out, json->text[i]);
+        else
+            bi_bytes_add_text(out, "<NUL>");
+    bi_bytes_add_char(out, '"');
+}
+
+/* Writes the events down; false at a failure. Every value is followed by a space. */
+static bool dump(bi_json *json, bi_bytes *out) {
+    for (;;) {
+        switch (bi_json_next(json)) {
+        case BI_JSON_FAILED:
+            return false;
+        case BI_JSON_END:
+            return true;
+        case BI_JSON_OBJECT:
+            bi_bytes_add_text(out, "{ ");
+            break;
+        case BI_JSON_OBJECT_END:
+            bi_bytes_add_text(out, "} ");
+            break;
+        case BI_JSON_ARRAY:
+            bi_bytes_add_text(out, "[ ");
+            break;
+        case BI_JSON_ARRAY_END:
+            bi_bytes_add_text(out, "] ");
+            break;
+        case BI_JSON_KEY:
+            add_text(out, json);
+            bi_bytes_add_char(out, ':');
+            break;
+        case BI_JSON_STRING:
+            add_text(out, json);
+            bi_bytes_add_char(out, ' ');
+            break;
+        case BI_JSON_INTEGER:
+            bi_bytes_add_format(out, "%lld ", (long long)json->integer);
+            break;
+        case BI_JSON_NUMBER:
+            bi_bytes_add_format(out, "%.17gf ", json->number);
+            break;
+        case BI_JSON_TRUE:
+            bi_bytes_add_text(out, "true ");
+            break;
+        case BI_JSON_FALSE:
+            bi_bytes_add_text(out, "false ");
+            break;
+        case BI_JSON_NULL:
+            bi_bytes_add_text(out, "null ");
+            break;
+        }
+    }
+}
+
+/* The text is copied to memory of its own size, so that ASan sees a byte read behind its end. */
+static bool read_all(const char *text, size_t length, bi_bytes *out, bi_json *json) {
+    char *copy = malloc(length ? length : 1);
+    assert_non_null(copy);
+    memcpy(copy, text, length);
+    bi_json_init(json, copy, length, true);
+    bool read = dump(json, out);
+    bi_json_clear(json);
+    free(copy);
+    return read;
+}
+
+typedef struct taken_case {
+    const char *text;
+    size_t length;
+    const char *events;
+} taken_case;
+
+static const taken_case taken[] = {
+    {T("[]"), "[ ] "},
+    {T("{}"), "{ } "},
+    {T(" \t\r\n[ \t\r\n] \t\r\n"), "[ ] "},
+    {T("[[],[[]],{}]"), "[ [ ] [ [ ] ] { } ] "},
+    {T("true"), "true "},
+    {T("[false , null]"), "[ false null ] "},
+    {T("\"\""), "\"\" "},
+    {T("{\"\":1}"), "{ \"\":1 } "},
+    {T("{\"a\" : 1 , \"b\":[2]}"), "{ \"a\":1 \"b\":[ 2 ] } "},
+    {T("{\"a\":1,\"a\":2}"), "{ \"a\":1 \"a\":2 } "},
+    {T("{\"a\\u0000b\":\"\\u0000\"}"), "{ \"a<NUL>b\":\"<NUL>\" } "},
+    {T("\xEF\xBB\xBF[1]"), "[ 1 ] "},
+    {T("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), "\"\"\\/\b\f\n\r\t\" "},
+    {T("\"a\\u0041\\u00e9\\u20AC\\u20ac!\""), "\"aA\u00e9\u20ac\u20ac!\" "},
+    {T("\"\\ud83d\\ude00\""), "\"\U0001F600\" "},
+    {T("\"\\uDBFF\\uDFFF\""), "\"\U0010FFFF\" "},
+    {T("\"\x7F\""), "\"\x7F\" "},
+    {T("\"\xC3\xBC \xF0\x9F\x98\x80\""), "\"\xC3\xBC \xF0\x9F\x98\x80\" "},
+    {T("\"0123456789abcdef0123456789abcdef\\n0123456789abcdef0123\""),
+     "\"0123456789abcdef0123456789abcdef\n0123456789abcdef0123\" "},
+    /* Lone surrogates: U+FFFD, and what follows stands. */
+    {T("\"\\ud83d\""), "\"\uFFFD\" "},
+    {T("\"\\ud83dx\""), "\"\uFFFDx\" "},
+    {T("\"\\ude00\""), "\"\uFFFD\" "},
+    {T("\"\\ud83d\\n\""), "\"\uFFFD\n\" "},
+    {T("\"\\ud83d\\u0041\""), "\"\uFFFDA\" "},
+    {T("\"\\ud83d\\ud83d\\ude00\""), "\"\uFFFD\U0001F600\" "},
+    {T("\"\\ude00\\ud83d\""), "\"\uFFFD\uFFFD\" "},
+    /* Invalid UTF-8 passes: strings arrive byte for byte. */
+    {T("\"\xFF\xC0\x80\xED\xA0\x80\""), "\"\xFF\xC0\x80\xED\xA0\x80\" "},
+    /* Integers and everything that is none. */
+    {T("[0,1,-1,10,1234567890]"), "[ 0 1 -1 10 1234567890 ] "},
+    {T("[9223372036854775807]"), "[ 9223372036854775807 ] "},
+    {T("[-9223372036854775808]"), "[ -9223372036854775808 ] "},
+    {T("[9223372036854775808]"), "[ 9.2233720368547758e+18f ] "},
+    {T("[-9223372036854775809]"), "[ -9.2233720368547758e+18f ] "},
+    {T("[18446744073709551616]"), "[ 1.8446744073709552e+19f ] "},
+    {T("[9007199254740993]"), "[ 9007199254740993 ] "},
+    {T("-0"), "-0f "},
+    {T("-0.0"), "-0f "},
+    {T("0e5"), "0f "},
+    {T("1.0"), "1f "},
+    {T("1E2"), "100f "},
+    {T("1e+2"), "100f "},
+    {T("1e-2"), "0.01f "},
+    {T("0.1"), "0.10000000000000001f "},
+    {T("0.30000000000000004"), "0.30000000000000004f "},
+    {T("123.456e-7"), "1.2345599999999999e-05f "},
+    {T("1.7976931348623157e308"), "1.7976931348623157e+308f "},
+    {T("2.2250738585072011e-308"), "2.2250738585072009e-308f "},
+    {T("5e-324"), "4.9406564584124654e-324f "},
+    {T("1e-400"), "0f "},
+    {T("0e999999999999999999999"), "0f "},
+    /* Beyond a double: infinite, as every other decoder has it. */
+    {T("1e400"), "inff "},
+    {T("-1e99999999999999999999"), "-inff "},
+};
+
+static void test_takes(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        bi_bytes out = {0};
+        bi_json json;
+        if (!read_all(taken[i].text, taken[i].length, &out, &json))
+            fail_msg("%s: %s", taken[i].text, json.failure);
+        assert_string_equal(bi_bytes_text(&out), taken[i].events);
+        bi_bytes_clear(&out);
+    }
+}
+
+typedef struct refused_case {
+    const char *text;
+    size_t length;
+    const char *failure; /* a part of it */
+    size_t offset;
+} refused_case;
+
+static const char early[] = "ends too early", value[] = "a value is missing", name[] = "name in",
+                  digit[] = "no digit", zero[] = "leading zero", behind[] = "behind the value",
+                  word[] = "none of true", control[] = "control character",
+                  escape[] = "escape that", hex[] = "hexadecimal", comma[] = "a comma or",
+                  colon[] = "colon";
+
+static const refused_case refused[] = {
+    {T(""), "is empty", 0},
+    {T(" \n"), "is empty", 2},
+    {T("\xEF\xBB\xBF"), "is empty", 3},
+    {T("\xEF\xBB[1]"), value, 0},
+    {T("[1]x"), behind, 3},
+    {T("1 2"), behind, 2},
+    {T("{}{}"), behind, 2},
+    {T("[1]\0"), behind, 3},
+    {T("["), early, 1},
+    {T("[1"), early, 2},
+    {T("[1,"), early, 3},
+    {T("[1,]"), value, 3},
+    {T("[,1]"), value, 1},
+    {T("[1,,2]"), value, 3},
+    {T("[1 2]"), comma, 3},
+    {T("[1}"), comma, 2},
+    {T("]"), value, 0},
+    {T("{"), early, 1},
+    {T("{\"a\""), early, 4},
+    {T("{\"a\":"), early, 5},
+    {T("{\"a\":1"), early, 6},
+    {T("{\"a\":1,"), early, 7},
+    {T("{\"a\" 1}"), colon, 5},
+    {T("{\"a\":}"), value, 5},
+    {T("{\"a\":1,}"), name, 7},
+    {T("{,\"a\":1}"), name, 1},
+    {T("{\"a\":1 \"b\":2}"), comma, 7},
+    {T("{\"a\":1]"), comma, 6},
+    {T("{a:1}"), name, 1},
+    {T("{1:1}"), name, 1},
+    {T("{'a':1}"), name, 1},
+    {T("['a']"), value, 1},
+    {T("[1/*c*/]"), comma, 2},
+    {T("//c\n1"), value, 0},
+    {T("#1"), value, 0},
+    {T("+1"), value, 0},
+    {T(".5"), value, 0},
+    {T("1."), digit, 0},
+    {T("1.e1"), digit, 0},
+    {T("1e"), digit, 0},
+    {T("1e+"), digit, 0},
+    {T("-"), digit, 0},
+    {T("--1"), digit, 0},
+    {T("-a"), digit, 0},
+    {T("01"), zero, 0},
+    {T("-01"), zero, 0},
+    {T("00"), zero, 0},
+    {T("0x10"), behind, 1},
+    {T("1_000"), behind, 1},
+    {T("[1.2.3]"), comma, 4},
+    {T("NaN"), value, 0},
+    {T("nan"), word, 0},
+    {T("Infinity"), value, 0},
+    {T("-Infinity"), digit, 0},
+    {T("True"), value, 0},
+    {T("tru"), word, 0},
+    {T("truex"), behind, 4},
+    {T("nul"), word, 0},
+    {T("undefined"), value, 0},
+    {T("\""), early, 1},
+    {T("\"abc"), early, 4},
+    {T("\"\\"), early, 2},
+    {T("\"\\\""), early, 3},
+    {T("\"\\u12"), hex, 3},
+    {T("\"\\u12\""), hex, 3},
+    {T("\"\\u12G4\""), hex, 3},
+    {T("\"\\ud83d\\u12x4\""), hex, 9},
+    {T("\"\\x41\""), escape, 2},
+    {T("\"\\'\""), escape, 2},
+    {T("\"\\\n\""), escape, 2},
+    {T("\"\\U0041\""), escape, 2},
+    {T("\"a\nb\""), control, 2},
+    {T("\"a\\tb\tc\""), control, 5},
+    {T("\"\0\""), control, 1},
+    {T("[\"a\0b\"]"), control, 3},
+    {T("[\v1]"), value, 1},
+    {T("[\xC2\xA0]"), value, 1},
+    {T("\xFE\xFF"), value, 0},
+};
+
+static void test_refuses(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        const refused_case *c = &refused[i];
+        bi_bytes out = {0};
+        bi_json json;
+        if (read_all(c->text, c->length, &out, &json))
+            fail_msg("%s was taken as %s", c->text, bi_bytes_text(&out));
+        if (!strstr(json.failure, c->failure))
+            fail_msg("%s: %s instead of %s", c->text, json.failure, c->failure);
+        if (bi_json_offset(&json) != c->offset)
+            fail_msg("%s: at %zu instead of %zu", c->text, bi_json_offset(&json), c->offset);
+        bi_bytes_clear(&out);
+    }
+}
+
+static void test_failure_stays(void **state) {
+    (void)state;
+    bi_json json;
+    bi_json_init(&json, "[1 2]", 5, false);
+    assert_int_equal(bi_json_next(&json), BI_JSON_ARRAY);
+    assert_int_equal(bi_json_next(&json), BI_JSON_INTEGER);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(bi_json_next(&json), BI_JSON_FAILED);
+        assert_int_equal(bi_json_offset(&json), 3);
+    }
+    assert_false(bi_json_skip(&json));
+    bi_json_clear(&json);
+}
+
+static void test_end_stays(void **state) {
+    (void)state;
+    bi_json json;
+    bi_json_init(&json, "1", 1, false);
+    assert_int_equal(bi_json_next(&json), BI_JSON_INTEGER);
+    assert_int_equal(bi_json_next(&json), BI_JSON_END);
+    assert_int_equal(bi_json_next(&json), BI_JSON_END);
+    bi_json_clear(&json);
+}
+
+static void test_no_text(void **state) {
+    (void)state;
+    bi_json json;
+    bi_json_init(&json, NULL, 0, false);
+    assert_int_equal(bi_json_next(&json), BI_JSON_FAILED);
+    bi_json_clear(&json);
+}
+
+/* --- Limits ----------------------------------------------------------------------------------- */
+
+static void nest(bi_bytes *text, const char *open, const char *inner, const char *close, int n) {
+    for (int i = 0; i < n; i++)
+        bi_bytes_add_text(text, open);
+    bi_bytes_add_text(text, inner);
+    for (int i = 0; i < n; i++)
+        bi_bytes_add_text(text, close);
+}
+
+static void test_depth(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {{"[", "]"}, {"{\"a\":", "}"}, {"[{\"a\":", "}]"}};
+    for (size_t i = 0; i < 3; i++) {
+        int levels = i == 2 ? BI_JSON_DEPTH_MAX / 2 : BI_JSON_DEPTH_MAX;
+        for (int more = 0; more <= 1; more++) {
+            bi_bytes text = {0}, out = {0};
+            bi_json json;
+            nest(&text, pairs[i][0], "1", pairs[i][1], levels + more);
+            bool read = read_all(text.data, text.length, &out, &json);
+            assert_int_equal(read, !more);
+            if (more)
+                assert_string_equal(json.failure, "nested deeper than 512 levels");
+            bi_bytes_clear(&text);
+            bi_bytes_clear(&out);
+        }
+    }
+}
+
+static const char document[] =
+    " {\"id\":\"prj_1\",\"name\":\"\\u00dcber\\ud83d\\ude00\\n\",\"n\":[0,-1,2.5,1e3,-0,"
+    "0.12345678901234567890123456789],\"t\":true,\"f\":false,\"z\":null,\"o\":{\"a\":[{}, []]}} ";
+
+static void test_every_prefix(void **state) {
+    (void)state;
+    for (size_t length = 0; length < sizeof document; length++) {
+        bi_bytes out = {0};
+        bi_json json;
+        bool read = read_all(document, length, &out, &json);
+        /* Only white space is missing from the last two. */
+        assert_int_equal(read, length >= sizeof document - 2);
+        bi_bytes_clear(&out);
+    }
+}
+
+static void test_every_byte_broken(void **state) {
+    (void)state;
+    static const char other[] = {'\0', '\x01', '"', '\\', '{', '}',   '[',
+                                 ']',  ',',    ':', '-',  'e', '\xFF'};
+    char text[sizeof document];
+    for (size_t i = 0; i < sizeof document - 1; i++)
+        for (size_t j = 0; j < sizeof other; j++) {
+            bi_bytes out = {0};
+            bi_json json;
+            memcpy(text, document, sizeof text);
+            text[i] = other[j];
+            (void)read_all(text, sizeof text - 1, &out, &json);
+            bi_bytes_clear(&out);
+        }
+}
+
+static void test_long_string(void **state) {
+    (void)state;
+    bi_bytes text = {0};
+    bi_bytes_add_char(&text, '"');
+    for (int i = 0; i < 100000; i++)
+        bi_bytes_add_text(&text, i % 100 ? "0123456789" : "\\u00e9");
+    bi_bytes_add_char(&text, '"');
+    bi_json json;
+    bi_json_init(&json, text.data, text.length, true);
+    assert_int_equal(bi_json_next(&json), BI_JSON_STRING);
+    assert_int_equal(json.length, 990 * 1000 + 2 * 1000);
+    assert_int_equal(bi_json_next(&json), BI_JSON_END);
+    bi_json_clear(&json);
+    bi_bytes_clear(&text);
+}
+
+static void test_borrows_plain_strings(void **state) {
+    (void)state;
+    static const char text[] = "[\"plain\",\"es\\u0063aped\"]";
+    bi_json json;
+    bi_json_init(&json, text, sizeof text - 1, false);
+    bi_json_next(&json);
+    bi_json_next(&json);
+    assert_ptr_equal(json.text, text + 2);
+    bi_json_next(&json);
+    assert_memory_equal(json.text, "escaped", 7);
+    bi_json_clear(&json);
+}
+
+/* --- Skipping --------------------------------------------------------------------------------- */
+
+static void test_skip(void **state) {
+    (void)state;
+    static const char text[] = "{\"a\":[1,{\"b\":[2]},3],\"c\":{\"d\":{}},\"e\":\"f\",\"g\":4}";
+    bi_json json;
+    bi_json_init(&json, text, sizeof text - 1, false);
+    assert_int_equal(bi_json_next(&json), BI_JSON_OBJECT);
+    assert_int_equal(bi_json_next(&json), BI_JSON_KEY);
+    assert_int_equal(bi_json_next(&json), BI_JSON_ARRAY);
+    assert_true(bi_json_skip(&json)); /* an open array */
+    assert_int_equal(bi_json_next(&json), BI_JSON_KEY);
+    assert_true(bi_json_skip(&json)); /* the value of a name */
+    assert_int_equal(bi_json_next(&json), BI_JSON_KEY);
+    assert_true(bi_json_skip(&json)); /* a string */
+    assert_int_equal(bi_json_next(&json), BI_JSON_KEY);
+    assert_memory_equal(json.text, "g", 1);
+    assert_int_equal(bi_json_next(&json), BI_JSON_INTEGER);
+    assert_true(bi_json_skip(&json)); /* nothing to do */
+    assert_int_equal(bi_json_next(&json), BI_JSON_OBJECT_END);
+    assert_int_equal(bi_json_next(&json), BI_JSON_END);
+    bi_json_clear(&json);
+}
+
+static void test_skip_whole_text(void **state) {
+    (void)state;
+    bi_json json;
+    bi_json_init(&json, document, sizeof document - 1, false);
+    assert_int_equal(bi_json_next(&json), BI_JSON_OBJECT);
+    assert_true(bi_json_skip(&json));
+    assert_int_equal(bi_json_next(&json), BI_JSON_END);
+    bi_json_clear(&json);
+    bi_json_init(&json, "[[1,2}]", 7, false);
+    assert_int_equal(bi_json_next(&json), BI_JSON_ARRAY);
+    assert_false(bi_json_skip(&json));
+    bi_json_clear(&json);
+}
+
+/* --- Numbers ---------------------------------------------------------------------------------- */
+
+static double read_double(const char *text) {
+    bi_json json;
+    bi_json_init(&json, text, strlen(text), false);
+    bi_json_event event = bi_json_next(&json);
+    double number = event == BI_JSON_INTEGER ? (double)json.integer : json.number;
+    assert_true(event == BI_JSON_INTEGER || event == BI_JSON_NUMBER);
+    assert_int_equal(bi_json_next(&json), BI_JSON_END);
+    bi_json_clear(&json);
+    return number;
+}
+
+/* Against strtod in the C locale, for shapes on both sides of the fast path. */
+static void test_numbers_round_correctly(void **state) {
+    (void)state;
+    unsigned seed = 1;
+    for (int i = 0; i < 200000; i++) {
+        char text[80];
+        seed = seed * 1103515245u + 12345u;
+        unsigned long long digits = (unsigned long long)seed << 32;
+        seed = seed * 1103515245u + 12345u;
+        digits = (digits | seed) >> (seed >> 8) % 60;
+        seed = seed * 1103515245u + 12345u;
+        int exponent = (int)(seed >> 8) % (i % 2 ? 30 : 340);
+        unsigned tail = seed >> 20;
+        if (i % 3 == 0)
+            snprintf(text, sizeof text, "%llu.%ue%d", digits, tail, exponent);
+        else if (i % 3 == 1)
+            snprintf(text, sizeof text, "-%llu.%u25e-%d", digits, tail, exponent);
+        else
+            snprintf(text, sizeof text, "0.%llu%ue%d", digits, tail, exponent);
+        double expected = strtod(text, NULL);
+        double number = read_double(text);
+        if (memcmp(&number, &expected, sizeof number) != 0)
+            fail_msg("%s: %.17g instead of %.17g", text, number, expected);
+    }
+}
+
+/* The halfway cases that naive readers round wrongly. */
+static void test_hard_numbers(void **state) {
+    (void)state;
+    assert_true(read_double("9007199254740993.0") == 9007199254740992.0);
+    assert_true(read_double("9007199254740993.00000000000000000000000001") == 9007199254740994.0);
+    assert_true(read_double("2.2250738585072012e-308") == DBL_MIN);
+    assert_true(read_double("2.4703282292062327e-324") == 0);
+    assert_true(read_double("2.4703282292062328e-324") > 0);
+    assert_true(signbit(read_double("-0")));
+    assert_true(read_double("179769313486231580793e289") == HUGE_VAL);
+    char text[2000] = "0.";
+    memset(text + 2, '0', 1000);
+    snprintf(text + 1002, sizeof text - 1002, "15e1001");
+    assert_true(read_double(text) == 1.5);
+}
+
+/* A locale with a decimal comma: an installed one, or one made for this test. */
+static bool set_comma_locale(void) {
+    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "tr_TR.UTF-8", "ru_RU.UTF-8"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (setlocale(LC_NUMERIC, names[i]) && strcmp(localeconv()->decimal_point, ",") == 0)
+            return true;
+    char folder[] = "/tmp/json_test.XXXXXX", command[200];
+    if (!mkdtemp(folder))
+        return false;
+    snprintf(command, sizeof command,
+             "localedef --no-archive -c -i de_DE -f UTF-8 %s/de_DE.UTF-8 >%s/log 2>&1", folder,
+             folder);
+    bool made = system(command) == 0 && setenv("LOCPATH", folder, 1) == 0 &&
+                setlocale(LC_NUMERIC, "de_DE.UTF-8") != NULL;
+    unsetenv("LOCPATH");
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) == 0 && made && strcmp(localeconv()->decimal_point, ",") == 0;
+}
+
+static void test_foreign_locale(void **state) {
+    (void)state;
+    if (!set_comma_locale()) {
+        print_message("no locale with a decimal comma can be had\n");
+        setlocale(LC_NUMERIC, "C");
+        skip();
+    }
+    double fast = read_double("1.5"), slow = read_double("0.30000000000000004e-200");
+    setlocale(LC_NUMERIC, "C");
+    assert_true(fast == 1.5);
+    assert_true(slow == 0.30000000000000004e-200);
+}
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+static void test_no_memory(void **state) {
+    (void)state;
+    for (unsigned long n = 1;; n++) {
+        bi_json json;
+        bi_json_event event;
+        bi_json_init(&json, document, sizeof document - 1, true);
+        bi_memory_fail_at(n);
+        do
+            event = bi_json_next(&json);
+        while (event != BI_JSON_END && event != BI_JSON_FAILED);
+        bi_memory_fail_at(0);
+        if (event == BI_JSON_FAILED)
+            assert_non_null(strstr(json.failure, "no memory"));
+        bi_json_clear(&json);
+        assert_int_equal(bi_memory_live(), 0);
+        if (event == BI_JSON_END) {
+            assert_true(n > 1);
+            return;
+        }
+    }
+}
+
+static void test_no_memory_while_growing(void **state) {
+    (void)state;
+    char text[1000];
+    memset(text, 'x', sizeof text);
+    memcpy(text, "\"\\n", 3);
+    text[sizeof text - 1] = '"';
+    bi_json json;
+    bi_json_init(&json, text, sizeof text, false);
+    bi_memory_fail_at(1);
+    assert_int_equal(bi_json_next(&json), BI_JSON_FAILED);
+    bi_memory_fail_at(0);
+    assert_non_null(strstr(json.failure, "no memory"));
+    bi_json_clear(&json);
+}
+
+/* --- UTF-8 ------------------------------------------------------------------------------------ */
+
+static void test_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t length;
+        bool valid;
+    } cases[] = {
+        {T(""), true},
+        {T("plain ASCII, longer than one word"), true},
+        {T("a\0b"), true},
+        {T("\xC3\xBC"), true},
+        {T("01234567\xE2\x82\xAC"), true},
+        {T("\xF0\x9F\x98\x80"), true},
+        {T("\xF4\x8F\xBF\xBF"), true},
+        {T("\xED\x9F\xBF\xEE\x80\x80"), true},
+        {T("\xE0\xA0\x80\xF0\x90\x80\x80\xC2\x80"), true},
+        {T("\x80"), false}, /* a continuation alone */
+        {T("\xC3"), false}, /* cut off */
+        {T("01234567\xE2\x82"), false},
+        {T("\xF0\x9F\x98"), false},
+        {T("\xC0\x80"), false}, /* overlong */
+        {T("\xC1\xBF"), false},
+        {T("\xE0\x9F\xBF"), false},
+        {T("\xF0\x8F\xBF\xBF"), false},
+        {T("\xED\xA0\x80"), false},     /* a surrogate */
+        {T("\xF4\x90\x80\x80"), false}, /* beyond U+10FFFF */
+        {T("\xF5\x80\x80\x80"), false},
+        {T("\xFF"), false},
+        {T("\xE2\x28\xAC"), false},
+        {T("\xE2\x82\x28"), false},
+        {T("\xF0\x9F\x98\xC0"), false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (bi_utf8_is_valid(cases[i].text, cases[i].length) != cases[i].valid)
+            fail_msg("case %zu", i);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_takes),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_failure_stays),
+        cmocka_unit_test(test_end_stays),
+        cmocka_unit_test(test_no_text),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_every_byte_broken),
+        cmocka_unit_test(test_long_string),
+        cmocka_unit_test(test_borrows_plain_strings),
+        cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_skip_whole_text),
+        cmocka_unit_test(test_numbers_round_correctly),
+        cmocka_unit_test(test_hard_numbers),
+        cmocka_unit_test(test_foreign_locale),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory_while_growing),
+        cmocka_unit_test(test_utf8),
+    };
+    return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+}

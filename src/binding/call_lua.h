@@ -1,0 +1,17 @@
+/* From a method's Lua arguments to a call of the core: path parts, payload, per-call options. Everything is checked
+ * here, before anything is sent. Called by module.c. */
+#ifndef BI_BINDING_CALL_LUA_H
+#define BI_BINDING_CALL_LUA_H
+
+#include "binding/compat.h"
+
+/* core.call(client, row, …) → task, signal or nil. `row` counts the endpoint table from 1; then the parts of the path in its order,
+ * the payload if the row has one, and a table of per-call options.
+ * core.custom(client, method, path, options) → task, signal or nil, for client:request. */
+int bi_lua_call(lua_State *L);
+int bi_lua_custom(lua_State *L);
+
+/* core.endpoints() → an array of the rows' names. */
+int bi_lua_endpoints(lua_State *L);
+
+#endif

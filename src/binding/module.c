@@ -1,0 +1,85 @@
+/* The door of the extension module: better_i18n.core, the functions that the Lua layer calls and nobody else. */
+#include "binding/answer_lua.h"
+#include "binding/call_lua.h"
+#include "binding/client_lua.h"
+#include "binding/compat.h"
+#include "binding/doorbell_lua.h"
+#include "binding/encode_lua.h"
+#include "binding/error_lua.h"
+#include "binding/json_lua.h"
+#include "binding/oauth_lua.h"
+#include "binding/options_lua.h"
+#include "binding/task_lua.h"
+
+/* core.array(t) → t, marked as an array. */
+static int mark_array(lua_State *L) {
+    if (lua_type(L, 1) != LUA_TTABLE)
+        return bi_error_argument(L, "array", "the value must be a table, not %s",
+                                 luaL_typename(L, 1));
+    lua_settop(L, 1);
+    if (!bi_array_mark(L, 1))
+        return bi_error_argument(L, "array", "the table has a metatable of its own already");
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"new", bi_lua_client_new},
+    {"bare", bi_lua_client_bare},
+    {"close", bi_lua_client_close},
+    {"is_revoked", bi_lua_client_is_revoked},
+    {"state", bi_lua_client_state},
+    {"endpoints", bi_lua_endpoints},
+    {"call", bi_lua_call},
+    {"custom", bi_lua_custom},
+    {"wait", bi_lua_wait},
+    {"serial", bi_lua_serial},
+    {"pump", bi_lua_pump},
+    {"finished", bi_lua_finished},
+    {"busy", bi_lua_busy},
+    {"descriptor", bi_lua_descriptor},
+    {"doorbell", bi_lua_doorbell},
+    {"flight", bi_lua_flight},
+    {"must_wait", bi_lua_must_wait},
+    {"cancel", bi_lua_cancel},
+    {"abandon", bi_lua_abandon},
+    {"now", bi_lua_now},
+    {"request", bi_lua_request},
+    {"answer", bi_lua_answer},
+    {"finish", bi_lua_finish},
+    {"info", bi_lua_info},
+    {"tokens", bi_lua_tokens},
+    {"over", bi_lua_over},
+    {"authorize", bi_lua_authorize},
+    {"exchange", bi_lua_exchange},
+    {"register", bi_lua_register},
+    {"parse_callback", bi_lua_parse_callback},
+    {"error", bi_lua_error},
+    {"is_error", bi_lua_is_error},
+    {"array", mark_array},
+    {"json_decode", bi_lua_json_decode},
+    {"json_encode", bi_lua_json_encode},
+    {NULL, NULL},
+};
+
+__attribute__((visibility("default"))) int luaopen_better_i18n_core(lua_State *L);
+
+int luaopen_better_i18n_core(lua_State *L) {
+    bi_json_open(L);
+    bi_error_open(L);
+    bi_task_open(L);
+    bi_oauth_open(L);
+    bi_doorbell_open(L);
+    luaL_newlib(L, functions);
+    lua_newtable(L); /* the methods: the Lua layer fills them in */
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "methods");
+    bi_client_open(L);
+    bi_task_push_step(L);
+    lua_setfield(L, -2, "step");
+    bi_push_null(L);
+    lua_setfield(L, -2, "null");
+    luaL_newmetatable(
+        L, BI_SIGNAL_CLASS); /* the Lua layer fills it in, the options are checked against it */
+    lua_setfield(L, -2, "signal_class");
+    return 1;
+}

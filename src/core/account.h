@@ -1,0 +1,69 @@
+/* The record of one grant: its tokens, what is known of it, the renewal under way, and whether it is over. Shared by
+ * the calls and the flight of a client through counted references. Decides nothing by itself: call.c and flight.c do. */
+#ifndef BI_CORE_ACCOUNT_H
+#define BI_CORE_ACCOUNT_H
+
+#include "core/endpoint.h"
+#include "core/failure.h"
+#include "core/token.h"
+
+#include <stdbool.h>
+
+struct bi_flight;
+
+/* A list of names, or the knowledge that there is none yet: [] and absent are not the same (API.md). */
+typedef struct bi_names {
+    bool known;
+    unsigned count;
+    bi_bytes list; /* each name with a NUL behind it */
+} bi_names;
+
+typedef struct bi_account {
+    char *client_id; /* owned, as the strings below; NULL when not given */
+    char *grant_id;
+    char *organization_id; /* as configured, later as the service says */
+    bi_secret client_secret;
+    bi_secret refresh;
+    bi_secret code,
+        verifier; /* while they are exchanged: kept here so that no message can show them */
+    bi_token access;
+    bi_token installation;
+    bi_names scopes;
+    bi_names projects;
+    bi_failure
+        over; /* set once the grant is revoked or gone: every later call fails with it, unsent */
+    bool over_announced; /* on_revoked runs once, and never for our own revoke() */
+    bool
+        refresh_in_doubt; /* the answer to a refresh of this very token was lost: invalid_grant proves nothing */
+    int64_t gate; /* monotonic: a 429 closed the whole key until then */
+    int64_t
+        renewal_paused; /* monotonic: an early renewal failed; no other before then while tokens live */
+    struct bi_flight *flight; /* borrowed: the renewal under way, or NULL; it unlinks itself */
+    unsigned references;
+} bi_account;
+
+bi_account *bi_account_new(void); /* one reference; NULL: no memory */
+bi_account *bi_account_hold(bi_account *account);
+void bi_account_release(bi_account *account); /* the last one wipes; NULL is fine */
+
+/* NULL, or why it cannot act for anybody as it was given, with the name of what is wrong. Static text. */
+const char *bi_account_complaint(const bi_account *account);
+
+/* Which tokens this account could ever come to hold. */
+bool bi_account_can_get_access(const bi_account *account);
+bool bi_account_can_mint(const bi_account *account);
+
+/* The token that a call of that kind uses now (EITHER resolved), never NULL for ACCESS, INSTALLATION and EITHER. */
+bi_token *bi_account_token(bi_account *account, bi_token_kind kind, bi_now now);
+
+/* Ends the grant: `why` is copied (the first one stays), tokens are wiped. */
+void bi_account_end(bi_account *account, const bi_failure *why);
+
+/* Everything that must never be printed. At most BI_ACCOUNT_SECRETS pointers into `list`; returns how many. */
+#define BI_ACCOUNT_SECRETS 6
+size_t bi_account_secrets(const bi_account *account, const bi_secret *list[BI_ACCOUNT_SECRETS]);
+
+bool bi_names_add(bi_names *names, const char *text, size_t length);
+void bi_names_clear(bi_names *names);
+
+#endif

@@ -1,0 +1,140 @@
+/* Paging styles (src/core/page.h). A next page is written as one of
+ *     cursor:<value>    page:<number>    link:<target of the Link field>
+ * The style that says more wins: an explicit cursor, then Link (RFC 8288), then page numbers. */
+#include "core/page.h"
+
+#include "core/headers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A number of the query that was sent; -1 when it is not there or no number. */
+static int64_t asked_number(const bi_page *page, const char *name) {
+    bi_bytes value = {0};
+    int64_t number = -1;
+    if (bi_query_find(page->asked, name, &value) > 0 && value.length > 0 && value.length < 10) {
+        number = 0;
+        for (size_t i = 0; i < value.length; i++) {
+            if (value.data[i] < '0' || value.data[i] > '9') {
+                number = -1;
+                break;
+            }
+            number = number * 10 + (value.data[i] - '0');
+        }
+    }
+    bi_bytes_clear(&value);
+    return number;
+}
+
+static int64_t first_known(int64_t a, int64_t b, int64_t c) {
+    if (a >= 0)
+        return a;
+    return b >= 0 ? b : c;
+}
+
+/* 0: there is none. */
+static int64_t next_number(const bi_page *page) {
+    bi_bytes cursor = {0};
+    int by_cursor = bi_query_find(page->asked, "cursor", &cursor);
+    bi_bytes_clear(&cursor);
+    if (by_cursor !=
+        0) /* a list that is walked by cursor ends where none comes; its total is no page number */
+        return 0;
+    int64_t here = first_known(page->page, asked_number(page, "page"), 1);
+    if (here >= INT64_MAX / 2)
+        return 0;
+    if (page->has_more >= 0)
+        return page->has_more ? here + 1 : 0;
+    int64_t limit = first_known(page->limit, asked_number(page, "limit"), (int64_t)page->count);
+    if (page->total <= 0 || limit <= 0)
+        return 0;
+    return here < (page->total - 1) / limit + 1 ? here + 1 : 0;
+}
+
+bool bi_page_next(bi_bytes *next, const bi_page *page) {
+    bi_span target;
+    if (page->has_cursor_member) {
+        if (page->cursor.length > 0) {
+            bi_bytes_add_text(next, "cursor:");
+            bi_bytes_add(next, page->cursor.text, page->cursor.length);
+        }
+    } else if (bi_headers_link(page->fields, "next", &target)) {
+        bi_bytes_add_text(next, "link:");
+        bi_bytes_add(next, target.text, target.length);
+    } else {
+        int64_t number = next_number(page);
+        if (number > 0)
+            bi_bytes_add_format(next, "page:%" PRId64, number);
+    }
+    return !next->failed;
+}
+
+/* Replaces the value of one query parameter: what it had is cut out, the new one put behind. */
+static void set_parameter(bi_bytes *target, const char *name, const char *value, size_t length) {
+    size_t name_length = strlen(name);
+    char *query = strchr(target->data, '?');
+    for (char *at = query ? query + 1 : NULL; at && *at;) {
+        size_t size = strcspn(at, "&");
+        char *behind = at + size + (at[size] == '&');
+        if (strncmp(at, name, name_length) == 0 && at[name_length] == '=') {
+            memmove(at, behind, strlen(behind) + 1);
+            target->length = strlen(target->data);
+        } else
+            at = behind;
+    }
+    while (target->length > 0 &&
+           (target->data[target->length - 1] == '&' || target->data[target->length - 1] == '?'))
+        target->data[--target->length] = '\0';
+    bi_url_add_query(target, name, name_length, value, length);
+}
+
+/* A target as RFC 3986, 5.2 resolves it, of the forms that servers send: absolute, "/path", "?query". */
+static const char *apply_link(bi_bytes *target, const char *base, const char *link, size_t length) {
+    bi_url at, to;
+    size_t prefix = 0;
+    if (bi_url_parse(&at, base, strlen(base)) != NULL)
+        return "the host options are unusable";
+    if (length > 0 && link[0] == '?') {
+        target->length = strcspn(target->data, "?");
+        target->data[target->length] = '\0';
+        if (!bi_bytes_add(target, link, length))
+            return "not enough memory";
+        return bi_url_check_path(target->data, target->length)
+                   ? "the link to the next page is not a URL that can be used"
+                   : NULL;
+    }
+    if (length > 0 && link[0] != '/') {
+        if (bi_url_parse(&to, link, length) != NULL)
+            return "the link to the next page is not a URL that can be used";
+        if (!bi_url_same_origin(&at, &to))
+            return "the link to the next page leads to another host, where the token must not go";
+        prefix = (size_t)(to.path.text - link);
+    }
+    const char *path = link + prefix;
+    size_t rest = length - prefix;
+    if (rest < at.path.length || memcmp(path, at.path.text, at.path.length) != 0)
+        return "the link to the next page leads outside the API";
+    path += at.path.length;
+    rest -= at.path.length;
+    if (bi_url_check_path(path, rest) != NULL)
+        return "the link to the next page is not a URL that can be used";
+    bi_bytes_reset(target);
+    return bi_bytes_add(target, path, rest) ? NULL : "not enough memory";
+}
+
+const char *bi_page_apply(bi_bytes *target, const char *base, const char *next, size_t length) {
+    static const struct {
+        const char *prefix, *parameter;
+    } styles[] = {{"cursor:", "cursor"}, {"page:", "page"}};
+    for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) {
+        size_t skip = strlen(styles[i].prefix);
+        if (length > skip && memcmp(next, styles[i].prefix, skip) == 0) {
+            set_parameter(target, styles[i].parameter, next + skip, length - skip);
+            return target->failed ? "not enough memory" : NULL;
+        }
+    }
+    if (length > 5 && memcmp(next, "link:", 5) == 0)
+        return apply_link(target, base, next + 5, length - 5);
+    return "it is not the `next` of an earlier response";
+}

@@ -1,0 +1,31 @@
+/* Where a list goes on: recognises every paging style of API.md from the answer itself and makes one opaque text of it,
+ * which a later call takes back. Called by the binding. */
+#ifndef BI_CORE_PAGE_H
+#define BI_CORE_PAGE_H
+
+#include "core/bytes.h"
+#include "core/url.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the binding found in an answer; -1 stands for a number that is not there. */
+typedef struct bi_page {
+    const bi_bytes *fields; /* header lines, for Link; borrowed */
+    bi_span asked;          /* the query of the request, without "?"; borrowed */
+    bool has_cursor_member; /* nextCursor or next_cursor is there, be it null */
+    bi_span cursor;         /* its value; empty when null; borrowed */
+    int64_t page, limit, total;
+    int has_more; /* 1, 0, or -1 when not said */
+    size_t count; /* items on this page */
+} bi_page;
+
+/* Appends what leads to the next page to `next`, or nothing on the last one. False: no memory. */
+bool bi_page_next(bi_bytes *next, const bi_page *page);
+
+/* Makes `target` (path and query of a list's first page) the one of the page that `next` leads to. NULL, or why `next`
+ * is refused: not from bi_page_next, or it points to another host than `base`. Static text. */
+const char *bi_page_apply(bi_bytes *target, const char *base, const char *next, size_t length);
+
+#endif

@@ -1,0 +1,78 @@
+/* Wire requests from rows and arguments (src/core/request.h). */
+#include "core/request.h"
+
+#include "core/ascii.h"
+
+#include <string.h>
+
+bool bi_request_expand(bi_bytes *out, const char *template, const bi_span *parts, size_t count) {
+    size_t used = 0;
+    for (const char *c = template; *c; c++) {
+        if (*c != '{') {
+            bi_bytes_add_char(out, *c);
+            continue;
+        }
+        if (used < count) {
+            bi_url_add_part(out, parts[used].text, parts[used].length);
+            used++;
+        }
+        c = strchr(c, '}');
+    }
+    return !out->failed;
+}
+
+/* Header names know no case (RFC 9110, 5.1); ours are ASCII. */
+static bool has_field(const bi_bytes *fields, const char *name) {
+    for (size_t at = 0; at < fields->length; at += strlen(fields->data + at) + 1) {
+        const char *field = fields->data + at;
+        if (bi_ascii_is(field, strcspn(field, ":"), name))
+            return true;
+    }
+    return false;
+}
+
+bool bi_request_default(bi_wire_request *request, const char *name, const char *value) {
+    return has_field(&request->fields, name) ||
+           bi_wire_request_add_field(request, name, value, strlen(value));
+}
+
+bool bi_request_begin(bi_wire_request *request, const bi_config *config, const char *method,
+                      bi_host host, const bi_bytes *target) {
+    strncpy(request->method, method, sizeof request->method - 1);
+    request->max_body = config->max_response_bytes;
+    request->connect_timeout = config->connect_timeout;
+    bi_bytes_add_text(&request->url, bi_config_base(config, host));
+    bi_bytes_add(&request->url, bi_bytes_text(target), target->length);
+    const char *agent = config->user_agent ? config->user_agent : "better-i18n-lua";
+    return bi_request_default(request, "User-Agent", agent) && !target->failed &&
+           !request->url.failed;
+}
+
+bool bi_request_wants_length(const char *method) {
+    return method[0] == 'P'; /* POST, PUT, PATCH */
+}
+
+bool bi_request_authorize(bi_wire_request *request, const bi_secret *token) {
+    bi_bytes value = {.secret = true};
+    bi_bytes_add_text(&value, "Bearer ");
+    bi_bytes_add(&value, token->text, token->length);
+    bool done = !value.failed &&
+                bi_wire_request_add_field(request, "Authorization", value.data, value.length);
+    bi_bytes_clear(&value);
+    return done;
+}
+
+bool bi_request_pairs(bi_bytes *out, const char *const *pairs) {
+    for (; pairs[0]; pairs += 2)
+        if (pairs[1])
+            bi_form_add(out, 0, pairs[0], strlen(pairs[0]), pairs[1], strlen(pairs[1]));
+    return !out->failed;
+}
+
+bool bi_request_form(bi_wire_request *request, const char *const *pairs) {
+    request->has_body = true;
+    request->body.secret = true;
+    return bi_request_pairs(&request->body, pairs) &&
+           bi_request_default(request, "Content-Type", "application/x-www-form-urlencoded") &&
+           bi_request_default(request, "Accept", "application/json");
+}

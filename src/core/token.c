@@ -1,0 +1,35 @@
+/* Freshness of one token. The bounds are those of DESIGN.md: stale under min(300 s, a sixth of its life), expiring
+ * under min(60 s, a thirtieth), so that a token that lives two seconds has its three states too. */
+#include "core/token.h"
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+void bi_token_take(bi_token *token, bi_secret *secret, int64_t lifetime, bi_now now) {
+    bi_secret_move(&token->secret, secret);
+    token->serial++;
+    token->life = lifetime < 0 ? 0 : lifetime;
+    token->expires = lifetime < 0 ? BI_NEVER : bi_time_add(now.mono, lifetime);
+}
+
+void bi_token_clear(bi_token *token) {
+    bi_secret_clear(&token->secret);
+    token->expires = 0;
+    token->life = 0;
+}
+
+bi_freshness bi_token_freshness(const bi_token *token, bi_now now) {
+    if (!bi_secret_is_set(&token->secret))
+        return BI_MISSING;
+    if (token->expires == BI_NEVER)
+        return BI_FRESH;
+    int64_t left = token->expires - now.mono;
+    if (left <= 0)
+        return BI_MISSING;
+    if (left < least(60000, token->life / 30))
+        return BI_EXPIRING;
+    if (left < least(300000, token->life / 6))
+        return BI_STALE;
+    return BI_FRESH;
+}

@@ -1,0 +1,454 @@
+/* The easy handle of src/engine/easy.h: options and callbacks. Owns the CURL handle and the
+ * header list. */
+#include "engine/easy.h"
+
+#include "core/memory.h"
+#include "core/url.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_HEAD ((size_t)256 * 1024)
+#define FIRST_RESERVE ((size_t)1024 * 1024)
+#define READ_BUFFER 65536L
+
+/* --- The head of the answer ------------------------------------------------------------------- */
+
+/* "HTTP/1.1 200 OK", "HTTP/2 200 ". libcurl has checked the form. */
+static void begin_head(bi_easy *easy, const char *line, size_t length) {
+    bi_wire_answer *answer = easy->answer;
+    char text[24];
+    size_t n = length < sizeof text - 1 ? length : sizeof text - 1;
+    memcpy(text, line, n);
+    text[n] = '\0';
+    int major = text[5] >= '0' && text[5] <= '9' ? text[5] - '0' : 0;
+    int minor = text[6] == '.' && text[7] >= '0' && text[7] <= '9' ? text[7] - '0' : 0;
+    const char *space = strchr(text, ' ');
+    bi_bytes_reset(&answer->fields);
+    answer->http_version = major * 10 + minor;
+    easy->head_status = space ? strtol(space, NULL, 10) : 0;
+    easy->head = BI_HEAD_PARTIAL;
+    easy->content_length = 0;
+}
+
+/* 1xx answers announce another one; 101 is the last that comes, but we never ask to switch. */
+static void end_head(bi_easy *easy) {
+    if (easy->head_status >= 100 && easy->head_status < 200) {
+        easy->head = BI_HEAD_NONE;
+        bi_bytes_reset(&easy->answer->fields);
+        return;
+    }
+    easy->head = BI_HEAD_COMPLETE;
+    easy->answer->status = easy->head_status;
+}
+
+/* A line that begins with white space continues the one before (RFC 9112, 5.2): made one line. */
+static bool add_continuation(bi_bytes *fields, const char *line, size_t length) {
+    while (length && (*line == ' ' || *line == '\t')) {
+        line++;
+        length--;
+    }
+    while (fields->length && strchr("\r\n", fields->data[fields->length - 1]))
+        fields->data[--fields->length] = '\0';
+    return bi_bytes_add_char(fields, ' ') && bi_bytes_add(fields, line, length) &&
+           bi_bytes_add(fields, "\r\n", 2);
+}
+
+/* What the server says, for reserving memory; 0 when it makes no sense. libcurl judges it for
+ * truth. */
+static size_t read_length(const char *digits, const char *end) {
+    size_t value = 0;
+    while (digits < end && (*digits == ' ' || *digits == '\t'))
+        digits++;
+    for (; digits < end && *digits >= '0' && *digits <= '9' && value < SIZE_MAX / 16; digits++)
+        value = value * 10 + (size_t)(*digits - '0');
+    return value;
+}
+
+static bool add_field(bi_easy *easy, const char *line, size_t length) {
+    static const char name[] = "content-length:";
+    bi_bytes *fields = &easy->answer->fields;
+    if ((*line == ' ' || *line == '\t') && fields->length)
+        return add_continuation(fields, line, length);
+    if (!memchr(line, ':', length))
+        return true; /* not a field; nobody could read it */
+    if (length >= sizeof name && strncasecmp(line, name, sizeof name - 1) == 0)
+        easy->content_length = read_length(line + sizeof name - 1, line + length);
+    return bi_bytes_add(fields, line, length) && bi_bytes_add(fields, "\r\n", 2);
+}
+
+static bool is_status_line(const char *line, size_t length) {
+    return length >= 8 && memcmp(line, "HTTP/", 5) == 0;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *user) {
+    bi_easy *easy = user;
+    size_t whole = size * count, length = whole;
+    while (length && (line[length - 1] == '\r' || line[length - 1] == '\n'))
+        length--;
+    easy->head_size += whole;
+    if (easy->head_size > MAX_HEAD) {
+        easy->too_large = true;
+        return whole ? 0 : 1;
+    }
+    if (easy->head != BI_HEAD_PARTIAL) {
+        if (is_status_line(line, length))
+            begin_head(easy, line, length);
+        return whole; /* anything else here is a trailer */
+    }
+    if (length == 0)
+        end_head(easy);
+    else if (!add_field(easy, line, length))
+        easy->no_memory = true;
+    return easy->no_memory ? 0 : whole;
+}
+
+/* --- Bodies ----------------------------------------------------------------------------------- */
+
+static size_t on_body(char *data, size_t size, size_t count, void *user) {
+    bi_easy *easy = user;
+    bi_bytes *body = &easy->answer->body;
+    size_t length = size * count, limit = easy->request->max_body;
+    if (body->length == 0 && easy->content_length > length) {
+        size_t room = easy->content_length < limit ? easy->content_length : limit;
+        bi_bytes_reserve(body, room < FIRST_RESERVE ? room : FIRST_RESERVE);
+    }
+    size_t fits = limit - body->length;
+    easy->too_large = length > fits;
+    if (!bi_bytes_add(body, data, length < fits ? length : fits))
+        easy->no_memory = true;
+    return easy->too_large || easy->no_memory ? 0 : length;
+}
+
+/* For what must not be sent twice. There is no seek function beside it: libcurl cannot rewind,
+ * so it cannot send the body again by itself when a kept connection turns out to be dead. */
+static size_t on_read(char *out, size_t size, size_t count, void *user) {
+    bi_easy *easy = user;
+    const bi_bytes *body = &easy->request->body;
+    size_t room = size * count, left = body->length - easy->body_sent;
+    size_t n = left < room ? left : room;
+    if (n)
+        memcpy(out, body->data + easy->body_sent, n);
+    easy->body_sent += n;
+    return n;
+}
+
+/* --- Connections ------------------------------------------------------------------------------ */
+
+/* libcurl sends a request again by itself when a kept connection closes before the answer's
+ * first byte. Who may repeat is decided by the core, which counts attempts, so the transfer ends
+ * there. Except for what may be sent twice over HTTP/2: a server that retires a connection
+ * (GOAWAY, nginx after 1000 requests) refuses the streams that it did not look at, many at once,
+ * and only libcurl knows that it was this. */
+static bool may_repeat(const bi_easy *easy) {
+    return easy->may_be_http2 && !easy->request->once;
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* Called when a connection is there and the request is about to be sent. */
+static int on_request(void *user, char *primary_ip, char *local_ip, int primary_port,
+                      int local_port) {
+    bi_easy *easy = user;
+    (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
+    if (easy->requested && !may_repeat(easy))
+        return CURL_PREREQFUNC_ABORT;
+    easy->requested = true;
+    return CURL_PREREQFUNC_OK;
+}
+#endif
+
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+    bi_easy *easy = user;
+    if (purpose != CURLSOCKTYPE_IPCXN)
+        return CURL_SOCKET_BAD;
+    if (easy->requested && !may_repeat(easy))
+        return CURL_SOCKET_BAD; /* only a repetition could want it */
+    easy->opened = true;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0 && !bi_poller_adopt(easy->options->poller, fd)) {
+        close(fd);
+        easy->no_memory = true;
+        return CURL_SOCKET_BAD;
+    }
+    return fd;
+}
+
+/* The connection outlives the transfer that opened it, so its user is the poller. */
+static int on_close(void *user, curl_socket_t fd) {
+    bi_poller_drop(user, fd);
+    return close(fd);
+}
+
+/* --- Options ---------------------------------------------------------------------------------- */
+
+/* What typecheck-gcc.h wants: long, pointer. Failures that are not "out of memory" mean that
+ * this libcurl lacks the option; each use says whether that matters. */
+#define SET(option, value) (void)curl_easy_setopt(easy->handle, option, value)
+#define CHECK(option, value)                                                                       \
+    do {                                                                                           \
+        CURLcode code_ = curl_easy_setopt(easy->handle, option, value);                            \
+        if (code_ != CURLE_OK)                                                                     \
+            return code_;                                                                          \
+    } while (0)
+
+/* Before 7.87 OpenSSL wrote to the socket itself, where only ignoring SIGPIPE helps; libcurl
+ * does that around each call when NOSIGNAL is off. With a resolver in a thread NOSIGNAL has no
+ * other use. */
+static long no_signal(void) {
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    return info->version_num >= 0x075700 || !(info->features & CURL_VERSION_ASYNCHDNS);
+}
+
+static CURLcode set_callbacks(bi_easy *easy) {
+    CHECK(CURLOPT_PRIVATE, easy);
+    CHECK(CURLOPT_ERRORBUFFER, easy->error);
+    CHECK(CURLOPT_WRITEFUNCTION, on_body);
+    CHECK(CURLOPT_WRITEDATA, easy);
+    CHECK(CURLOPT_HEADERFUNCTION, on_header);
+    CHECK(CURLOPT_HEADERDATA, easy);
+    CHECK(CURLOPT_READFUNCTION, on_read);
+    CHECK(CURLOPT_READDATA, easy);
+    CHECK(CURLOPT_OPENSOCKETFUNCTION, on_open);
+    CHECK(CURLOPT_OPENSOCKETDATA, easy);
+    CHECK(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    CHECK(CURLOPT_CLOSESOCKETDATA, easy->options->poller);
+#if LIBCURL_VERSION_NUM >= 0x075000
+    easy->guarded = curl_easy_setopt(easy->handle, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK;
+    SET(CURLOPT_PREREQDATA, easy);
+#endif
+    return CURLE_OK;
+}
+
+static CURLcode set_behaviour(bi_easy *easy) {
+    CHECK(CURLOPT_NOSIGNAL, no_signal());
+    CHECK(CURLOPT_FOLLOWLOCATION, 0L);
+    CHECK(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    CHECK(CURLOPT_HTTP09_ALLOWED, 0L);
+    CHECK(CURLOPT_ACCEPT_ENCODING, "");
+    CHECK(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    CHECK(CURLOPT_TCP_NODELAY, 1L);
+    CHECK(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_BUFFERSIZE, READ_BUFFER);
+#if LIBCURL_VERSION_NUM >= 0x075500
+    CHECK(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    CHECK(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+    SET(CURLOPT_QUICK_EXIT,
+        1L); /* else ending a transfer waits for a name that is being looked up */
+#endif
+    return CURLE_OK;
+}
+
+/* The environment's file, then libcurl's own default, then the usual places. NULL: libcurl's
+ * default is good. */
+static const char *usual_ca_file(void) {
+    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                         "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+    const char *named = getenv("SSL_CERT_FILE");
+    if (named && *named)
+        return named;
+#if LIBCURL_VERSION_NUM >= 0x075400
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    if (info->age >= CURLVERSION_TENTH && info->cainfo && access(info->cainfo, R_OK) != 0)
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+            if (access(places[i], R_OK) == 0)
+                return places[i];
+#else
+    (void)places;
+#endif
+    return NULL;
+}
+
+static CURLcode set_tls(bi_easy *easy) {
+    const bi_easy_options *options = easy->options;
+    const char *ca_file = options->ca_file ? options->ca_file : usual_ca_file();
+    CHECK(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    CHECK(CURLOPT_SSL_VERIFYPEER, 1L);
+    CHECK(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (ca_file)
+        CHECK(CURLOPT_CAINFO, ca_file);
+    if (options->ca_file)
+        SET(CURLOPT_CAPATH, NULL); /* who names the authorities means these and no others */
+    if (options->cert_file)
+        CHECK(CURLOPT_SSLCERT, options->cert_file);
+    if (options->key_file)
+        CHECK(CURLOPT_SSLKEY, options->key_file);
+    return CURLE_OK;
+}
+
+bi_easy *bi_easy_new(const bi_easy_options *options) {
+    bi_easy *easy = bi_alloc(sizeof *easy);
+    if (!easy)
+        return NULL;
+    easy->options = options;
+    easy->handle = curl_easy_init();
+    if (!easy->handle || set_callbacks(easy) || set_behaviour(easy) || set_tls(easy)) {
+        bi_easy_free(easy);
+        return NULL;
+    }
+    return easy;
+}
+
+void bi_easy_free(bi_easy *easy) {
+    if (!easy)
+        return;
+    if (easy->handle)
+        curl_easy_cleanup(easy->handle);
+    bi_free(easy->nodes);
+    bi_free(easy);
+}
+
+/* --- One request ------------------------------------------------------------------------------ */
+
+static bool has_field(const bi_wire_request *request, const char *name) {
+    size_t length = strlen(name);
+    const char *field = request->fields.data, *end = field + request->fields.length;
+    for (; field && field < end; field += strlen(field) + 1)
+        if (strncasecmp(field, name, length) == 0)
+            return true;
+    return false;
+}
+
+static size_t count_fields(const bi_wire_request *request) {
+    size_t count = 0;
+    for (size_t i = 0; i < request->fields.length; i++)
+        count += request->fields.data[i] == '\0';
+    return count;
+}
+
+static void add_node(bi_easy *easy, size_t *count, char *text) {
+    struct curl_slist *node = &easy->nodes[*count];
+    *node = (struct curl_slist){.data = text};
+    if (*count)
+        easy->nodes[*count - 1].next = node;
+    ++*count;
+}
+
+/* libcurl only reads the list, so its nodes point into the request: no copies of the token,
+ * nothing to wipe. */
+static CURLcode set_fields(bi_easy *easy) {
+    static char no_expect[] = "Expect:", no_accept[] = "Accept:", no_type[] = "Content-Type:";
+    const bi_wire_request *request = easy->request;
+    size_t room = count_fields(request) + 3, count = 0;
+    if (room > easy->node_room) {
+        struct curl_slist *nodes = bi_realloc(easy->nodes, room * sizeof *nodes);
+        if (!nodes)
+            return CURLE_OUT_OF_MEMORY;
+        easy->nodes = nodes;
+        easy->node_room = room;
+    }
+    add_node(easy, &count, no_expect);
+    if (!has_field(request, no_accept))
+        add_node(easy, &count, no_accept);
+    if (!has_field(request, no_type))
+        add_node(easy, &count, no_type);
+    char *field = request->fields.data, *end = field + request->fields.length;
+    for (; field && field < end; field += strlen(field) + 1)
+        add_node(easy, &count, field);
+    return curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, easy->nodes);
+}
+
+static CURLcode set_body(bi_easy *easy) {
+    const bi_wire_request *request = easy->request;
+    CHECK(CURLOPT_POST, 1L);
+    CHECK(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+    /* Without POSTFIELDS libcurl asks on_read. */
+    bool read = request->once && request->body.length;
+    CHECK(CURLOPT_POSTFIELDS, read ? NULL : bi_bytes_text(&request->body));
+    CHECK(CURLOPT_CUSTOMREQUEST, strcmp(request->method, "POST") ? request->method : NULL);
+    return CURLE_OK;
+}
+
+static CURLcode set_method(bi_easy *easy) {
+    const bi_wire_request *request = easy->request;
+    bool head = strcmp(request->method, "HEAD") == 0, get = strcmp(request->method, "GET") == 0;
+    if (head && request->has_body) {
+        strcpy(easy->error, "HEAD cannot carry a body");
+        return CURLE_BAD_FUNCTION_ARGUMENT;
+    }
+    /* A read function without a seek protects a body; without one, only a connection nobody used
+     * before does. */
+    bool fresh = easy->must_be_fresh || (request->once && request->body.length == 0);
+    CHECK(CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+    if (request->has_body)
+        return set_body(easy);
+    CHECK(CURLOPT_HTTPGET, 1L); /* also takes back POST, NOBODY and UPLOAD of the request before */
+    CHECK(CURLOPT_NOBODY, head ? 1L : 0L);
+    CHECK(CURLOPT_CUSTOMREQUEST, get || head ? NULL : request->method);
+    return CURLE_OK;
+}
+
+/* Loopback is never reached through a proxy of the environment; a proxy that was given is meant
+ * for all. */
+static CURLcode set_proxy(bi_easy *easy, const bi_url *url) {
+    const char *proxy = easy->options->proxy;
+    if (!proxy && bi_url_is_loopback(url))
+        proxy = "";
+    CHECK(CURLOPT_PROXY, proxy);
+    CHECK(CURLOPT_NOPROXY, proxy ? "" : NULL);
+    return CURLE_OK;
+}
+
+static CURLcode set_version(bi_easy *easy, const bi_url *url) {
+    const char *name = easy->options->http_version;
+    bool https = bi_url_is_https(url), one = strcmp(name, "1.1") == 0, two = strcmp(name, "2") == 0;
+    long version = one             ? (long)CURL_HTTP_VERSION_1_1
+                   : two && !https ? (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+                                   : (long)CURL_HTTP_VERSION_2TLS;
+    if (curl_easy_setopt(easy->handle, CURLOPT_HTTP_VERSION, version) != CURLE_OK && two)
+        return CURLE_NOT_BUILT_IN; /* "auto" takes what this libcurl can */
+    easy->may_be_http2 = !one && (https || two);
+    easy->must_be_fresh =
+        two && !https && curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+    /* Wait for a connection whose streams can be shared; on plain HTTP/1.1 that would only
+     * queue. */
+    bool wait = easy->may_be_http2 && !easy->must_be_fresh;
+    CHECK(CURLOPT_PIPEWAIT, wait ? 1L : 0L);
+    return CURLE_OK;
+}
+
+static CURLcode set_url(bi_easy *easy) {
+    const bi_wire_request *request = easy->request;
+    bi_url url;
+    const char *text = bi_bytes_text(&request->url);
+    if (bi_url_parse(&url, text, request->url.length) != NULL)
+        return CURLE_URL_MALFORMAT;
+    CHECK(CURLOPT_URL, text);
+    CURLcode code = set_proxy(easy, &url);
+    return code ? code : set_version(easy, &url);
+}
+
+static void reset(bi_easy *easy) {
+    easy->body_sent = easy->head_size = easy->content_length = 0;
+    easy->head = BI_HEAD_NONE;
+    easy->head_status = 0;
+    easy->requested = easy->opened = easy->too_large = easy->no_memory = false;
+    easy->error[0] = '\0';
+}
+
+CURLcode bi_easy_prepare(bi_easy *easy, const bi_wire_request *request, bi_wire_answer *answer) {
+    reset(easy);
+    easy->request = request;
+    easy->answer = answer;
+    int64_t timeout = request->connect_timeout;
+    long milliseconds = timeout < 1 ? 1 : timeout > 86400000 ? 86400000 : (long)timeout;
+    CHECK(CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+    CURLcode code = set_url(easy);
+    if (!code)
+        code = set_method(easy);
+    return code ? code : set_fields(easy);
+}
+
+void bi_easy_finish(bi_easy *easy) {
+    SET(CURLOPT_HTTPHEADER, NULL);
+    SET(CURLOPT_POSTFIELDS, NULL);
+    easy->request = NULL;
+    easy->answer = NULL;
+    easy->owner = NULL;
+}
