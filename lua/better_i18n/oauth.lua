@@ -19,9 +19,9 @@ local own_fields = {
 }
 
 -- What `register` does not send, because it is about how to send.
-local transport_options = set [[base_url dashboard_url api_url allow_http timeout connect_timeout max_retries
-  max_response_bytes max_connections app_info debug http_version ca_file cert_file key_file proxy on_request on_response
-  loop transport clock random]]
+local transport_options = set [[base_url dashboard_url api_url mcp_url cdn_url allow_http timeout connect_timeout max_retries
+  max_response_bytes max_connections app_info debug http_version ca_file cert_file key_file proxy on_request
+  on_response loop transport clock random]]
 
 local app_options = setmetatable(set "client_id client_secret", { __index = transport_options })
 

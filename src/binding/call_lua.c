@@ -303,7 +303,9 @@ static void read_list_position(lua_State *L, bi_call *call, int options) {
     }
     const char *cursor = bi_option_text(L, options, "cursor", &length);
     const char *wrong =
-        cursor ? bi_page_apply(&call->target, call->config->api_url, cursor, length) : NULL;
+        cursor ? bi_page_apply(&call->target, bi_config_base(call->config, BI_HOST_API), cursor,
+                               length)
+               : NULL;
     if (wrong)
         bi_error_argument(L, call->endpoint.name, "cursor is refused: %s", wrong);
     lua_pop(L, 1);

@@ -30,6 +30,8 @@ static const bi_option known_options[] = {
     {"base_url", BI_OPTION_TEXT},
     {"dashboard_url", BI_OPTION_TEXT},
     {"api_url", BI_OPTION_TEXT},
+    {"mcp_url", BI_OPTION_TEXT},
+    {"cdn_url", BI_OPTION_TEXT},
     {"allow_http", BI_OPTION_BOOLEAN},
     {"timeout", BI_OPTION_SECONDS},
     {"connect_timeout", BI_OPTION_SECONDS},
@@ -116,9 +118,9 @@ static int client_tostring(lua_State *L) {
         lua_pushliteral(L, "better_i18n.client (closed)");
     else if (client->account && client->account->grant_id)
         lua_pushfstring(L, "better_i18n.client (%s at %s)", client->account->grant_id,
-                        client->config->api_url);
+                        bi_config_base(client->config, BI_HOST_API));
     else
-        lua_pushfstring(L, "better_i18n.client (%s)", client->config->api_url);
+        lua_pushfstring(L, "better_i18n.client (%s)", bi_config_base(client->config, BI_HOST_API));
     return 1;
 }
 
@@ -278,10 +280,12 @@ static void read_host(lua_State *L, char **to, const char *name, const char *var
 }
 
 static void read_hosts(lua_State *L, bi_config *config) {
-    read_host(L, &config->dashboard_url, "base_url", "BETTER_I18N_BASE_URL");
-    read_host(L, &config->api_url, "base_url", "BETTER_I18N_BASE_URL");
-    read_host(L, &config->dashboard_url, "dashboard_url", NULL);
-    read_host(L, &config->api_url, "api_url", NULL);
+    read_host(L, &config->hosts[BI_HOST_DASHBOARD], "base_url", "BETTER_I18N_BASE_URL");
+    read_host(L, &config->hosts[BI_HOST_API], "base_url", "BETTER_I18N_BASE_URL");
+    read_host(L, &config->hosts[BI_HOST_DASHBOARD], "dashboard_url", NULL);
+    read_host(L, &config->hosts[BI_HOST_API], "api_url", NULL);
+    read_host(L, &config->hosts[BI_HOST_MCP], "mcp_url", NULL);
+    read_host(L, &config->hosts[BI_HOST_CDN], "cdn_url", NULL);
 }
 
 static int64_t milliseconds(double seconds) {

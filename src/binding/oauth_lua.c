@@ -123,7 +123,8 @@ int bi_lua_authorize(lua_State *L) {
     if (!draw(&s->state) || !draw(&s->verifier) ||
         !bi_pkce_add_challenge(&s->challenge, s->verifier.data, s->verifier.length))
         return luaL_error(L, "better_i18n: no random numbers, or no memory, for the authorization");
-    bi_bytes_add_text(&s->url, bi_client_check(L, 1, "authorize")->config->dashboard_url);
+    bi_bytes_add_text(
+        &s->url, bi_config_base(bi_client_check(L, 1, "authorize")->config, BI_HOST_DASHBOARD));
     bi_bytes_add_text(&s->url, AUTHORIZE_PATH);
     add(&s->url, "response_type", "code", 4);
     add(&s->url, "client_id", account->client_id, strlen(account->client_id));
@@ -235,7 +236,6 @@ int bi_lua_exchange(lua_State *L) {
                                  "code_verifier",
                                  verifier,
                                  NULL};
-    call->host = BI_HOST_DASHBOARD;
     call->has_body = true;
     bi_request_pairs(&call->body, pairs);
     set_content_type(L, call, "application/x-www-form-urlencoded");

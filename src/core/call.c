@@ -109,7 +109,7 @@ static bool fill_request(bi_call *call) {
     request->body.secret = true;
     request->once = call->endpoint.safety != BI_SAFETY_READ;
     return copy_fields(request, &call->fields) &&
-           bi_request_begin(request, call->config, call->endpoint.method, call->host,
+           bi_request_begin(request, call->config, call->endpoint.method, call->endpoint.host,
                             &call->target) &&
            (!call->token || bi_request_authorize(request, &call->token->secret)) &&
            bi_request_default(request, "Accept", call->raw ? "*/*" : "application/json") &&

@@ -23,11 +23,10 @@ typedef struct bi_call {
     bi_config *config;    /* held */
     bi_account *account;  /* held; NULL outside a grant (OAuth's own calls) */
     bi_endpoint endpoint; /* a copy of the row; client:request fills its own */
-    bi_host host;
-    bi_bytes target; /* path and query */
-    bi_bytes path;   /* without the query, for people */
-    bi_bytes fields; /* more header fields, each "Name: value" with a NUL behind it */
-    bi_bytes body;   /* moved into the request */
+    bi_bytes target;      /* path and query */
+    bi_bytes path;        /* without the query, for people */
+    bi_bytes fields;      /* more header fields, each "Name: value" with a NUL behind it */
+    bi_bytes body;        /* moved into the request */
     bool has_body;
     bool raw;          /* the caller takes the bytes: no Accept of ours, HTML is no trouble */
     bi_flight *flight; /* held while it is joined or to be driven; NULL otherwise */

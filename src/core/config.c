@@ -3,8 +3,6 @@
 
 #include "core/memory.h"
 
-#include <string.h>
-
 bi_config *bi_config_new(void) {
     bi_config *config = bi_alloc(sizeof *config);
     if (!config)
@@ -14,12 +12,7 @@ bi_config *bi_config_new(void) {
     config->connect_timeout = 5000;
     config->max_retries = 2;
     config->max_response_bytes = (size_t)64 << 20;
-    config->dashboard_url = bi_copy(BI_DASHBOARD_URL, strlen(BI_DASHBOARD_URL));
-    config->api_url = bi_copy(BI_API_URL, strlen(BI_API_URL));
-    if (config->dashboard_url && config->api_url)
-        return config;
-    bi_config_release(config);
-    return NULL;
+    return config;
 }
 
 bi_config *bi_config_hold(bi_config *config) {
@@ -30,12 +23,18 @@ bi_config *bi_config_hold(bi_config *config) {
 void bi_config_release(bi_config *config) {
     if (!config || --config->references > 0)
         return;
-    bi_free(config->dashboard_url);
-    bi_free(config->api_url);
+    for (size_t i = 0; i < BI_HOSTS; i++)
+        bi_free(config->hosts[i]);
     bi_free(config->user_agent);
     bi_free(config);
 }
 
 const char *bi_config_base(const bi_config *config, bi_host host) {
-    return host == BI_HOST_DASHBOARD ? config->dashboard_url : config->api_url;
+    static const char *const defaults[BI_HOSTS] = {
+        [BI_HOST_API] = "https://api.better-i18n.com",
+        [BI_HOST_DASHBOARD] = "https://dash.better-i18n.com",
+        [BI_HOST_MCP] = "https://mcp.better-i18n.com/mcp",
+        [BI_HOST_CDN] = "https://cdn.better-i18n.com",
+    };
+    return config->hosts[host] ? config->hosts[host] : defaults[host];
 }

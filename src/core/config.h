@@ -9,13 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BI_DASHBOARD_URL "https://dash.better-i18n.com"
-#define BI_API_URL "https://api.better-i18n.com"
-
 typedef struct bi_config {
-    char *dashboard_url, *api_url; /* owned, without a slash at the end */
-    char *user_agent;              /* owned */
-    int64_t timeout;               /* milliseconds, as all times here */
+    char *hosts[BI_HOSTS]; /* owned, without a slash at the end; NULL: the service's own */
+    char *user_agent;      /* owned */
+    int64_t timeout;       /* milliseconds, as all times here */
     int64_t connect_timeout;
     unsigned max_retries;
     size_t max_response_bytes;
@@ -30,6 +27,7 @@ bi_config *bi_config_new(void);
 bi_config *bi_config_hold(bi_config *config);
 void bi_config_release(bi_config *config); /* NULL is fine */
 
+/* The base URL, without a slash at the end. */
 const char *bi_config_base(const bi_config *config, bi_host host);
 
 #endif

@@ -71,6 +71,7 @@ const bi_endpoint bi_endpoint_mint = {.name = "mint",
 
 const bi_endpoint bi_endpoint_token = {.name = "exchange",
                                        .method = "POST",
+                                       .host = BI_HOST_DASHBOARD,
                                        .path = "/api/auth/mcp/token",
                                        .tokens = true,
                                        .safety = BI_SAFETY_NEVER};

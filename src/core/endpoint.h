@@ -13,7 +13,8 @@ typedef enum bi_token_kind {
     BI_TOKEN_EITHER /* the access token when there is one, else the installation token */
 } bi_token_kind;
 
-typedef enum bi_host { BI_HOST_API, BI_HOST_DASHBOARD } bi_host;
+typedef enum bi_host { BI_HOST_API, BI_HOST_DASHBOARD, BI_HOST_MCP, BI_HOST_CDN } bi_host;
+#define BI_HOSTS 4
 
 /* How the same request may be sent again (DESIGN.md, "Retries"). */
 typedef enum bi_safety {
@@ -34,6 +35,7 @@ typedef enum bi_argument_body {
 typedef struct bi_endpoint {
     const char *name; /* of the client's method */
     const char *method;
+    bi_host host;
     const char *path; /* {name} marks a part that is an argument of that name */
     bi_token_kind token;
     const char *scope; /* NULL: none is needed */
