@@ -560,7 +560,8 @@ end)
 describe("sandbox CDN", function()
   it("serves what was published, with an ETag", function()
     local grant = grant_with { publish_cooldown = 0, sync_ms = 0 }
-    local project = own_project(grant, { languages = { "pt-br" }, keys = { { n = "a", v = "A", t = { ["pt-br"] = "Á" } } } })
+    local keys = { { n = "a", v = "A", t = { ["pt-br"] = "Á" } } }
+    local project = own_project(grant, { languages = { "pt-br" }, keys = keys })
     local path = project .. "/pt-br/translations.json"
     local status, messages, headers = cdn(path)
     assert.same({ 200, { a = "Á" } }, { status, messages })
@@ -586,7 +587,8 @@ describe("sandbox CDN", function()
   end)
 
   it("answers a miss with 200", function()
-    for _, path in ipairs { "acme/website-eu/xx/home.json", "acme/nope/manifest.json", "acme/website-eu/de/nope.json" } do
+    local misses = { "acme/website-eu/xx/home.json", "acme/nope/manifest.json", "acme/website-eu/de/nope.json" }
+    for _, path in ipairs(misses) do
       local status, _, _, body = cdn(path)
       assert.same({ 200, "{}" }, { status, body })
     end
