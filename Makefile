@@ -169,6 +169,11 @@ build/asan-$(LUA_NAME)/lua: spec/tools/asan_lua.c | lua-headers
 	$(call say,CC asan $<)$(CC) $(COMMON) $(SANITIZE) $(WARNINGS) $(WERROR) $(LUA_CFLAGS) -o $@ $< -Wl,-E \
 	    $(LDFLAGS) $(or $(LUA_LIBS),$(shell $(PKG_CONFIG) --libs $(LUA_NAME) 2>/dev/null || echo -l$(LUA_NAME))) -lm -ldl
 
+# A disk that fails when it is told to, preloaded by spec/store_file_spec.lua.
+build/bad_disk.so: spec/tools/bad_disk.c
+	@mkdir -p $(@D)
+	$(call say,CC $<)$(CC) $(COMMON) -fvisibility=default $(TEST_WARNINGS) $(WERROR) -shared -D_GNU_SOURCE -o $@ $< -ldl
+
 .PHONY: unit-asan unit-plain fuzz-targets asan objects
 unit-asan:    $(addprefix build/asan$(FLAVOUR)/unit/,$(UNIT_TESTS))
 unit-plain:   $(addprefix build/plain$(FLAVOUR)/unit/,$(UNIT_TESTS))

@@ -8,7 +8,7 @@
 --     `seconds` the lock ends by itself
 --   keeps_installation_tokens: false where records must not hold them (default true)
 --
--- A record is a flat table: names to strings, numbers and booleans. Failures are raised, ours as `store`.
+-- A record is a flat table: names to strings (UTF-8), numbers and booleans. Failures are raised, ours as `store`.
 
 local core = require "better_i18n.core"
 
