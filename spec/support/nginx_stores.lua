@@ -72,7 +72,7 @@ function actions.storm(args)
     local _, version = store.load "storm"
     n = n + 1
     store.save("storm", { n = n, text = tostring(n):rep(200) }, version)
-    if n % 50 == 0 then ngx.sleep(0) end
+    if n % 20 == 0 then ngx.sleep(0.002) end
   end
 end
 
@@ -81,6 +81,25 @@ function actions.tear(args)
   local dict = ngx.shared[args.name]
   dict:set("better_i18n:head:" .. args.key, dict:get("better_i18n:head:" .. args.key) - 1)
   return true
+end
+
+-- A save in the middle of which this worker sleeps so long that others save twice and their marks have ended.
+function actions.late(args)
+  local dict, store = ngx.shared[args.name], make(args)
+  local _, version = store.load(args.key)
+  local class = getmetatable(dict).__index
+  local add = class.safe_add
+  class.safe_add = function(...)
+    class.safe_add = add
+    local second = store.save(args.key, { n = 2 }, version)
+    store.save(args.key, { n = 3 }, second)
+    for _, key in ipairs(dict:get_keys(0)) do
+      if dict:get(key) == "" and key:find(args.key, 1, true) then dict:delete(key) end
+    end
+    return add(...)
+  end
+  local saved = store.save(args.key, { n = 7 }, version)
+  return { saved = saved or false, n = store.load(args.key).n }
 end
 
 -- As after an eviction by others: one of the two keys is gone.

@@ -5,7 +5,8 @@
 -- The dictionary has no compare-and-swap, but safe_add fails where a key is there. So each version is a key of its own:
 -- saving version n + 1 is adding its key, which one of many can. The head says where to begin to look; a worker that is
 -- killed before it moved the head leaves a version ahead of it, which is found by looking one further. The version
--- before is replaced by an empty mark that stays for a while, so that a worker that slept cannot add that number again.
+-- before is replaced by an empty mark that stays for a while: so a worker that slept in the middle cannot add that
+-- number again, and if it slept longer, it sees that the head has passed by.
 
 local core = require "better_i18n.core"
 local contract = require "better_i18n.store.contract"
@@ -15,7 +16,7 @@ local fail = contract.fail
 
 local PREFIX = "better_i18n:"
 -- Seconds that a replaced version's mark stays.
-local MARK = 600
+local MARK = 60
 -- Looks at a head that others move meanwhile.
 local LOOKS = 20
 -- Seconds before its end in which a lease is left to expire: it may be another's by the time it is deleted.
@@ -91,6 +92,15 @@ return function(name)
     dict:safe_set(head_key(key), version, seconds)
   end
 
+  -- Whether what was just added had been there and gone before. Who overtakes a version marks it before he moves the
+  -- head, so one that still stands behind the head was never the newest.
+  local function was_late(key, version, text)
+    local head = dict:get(head_key(key))
+    if type(head) ~= "number" or head <= version or dict:get(version_key(key, version)) ~= text then return false end
+    dict:delete(version_key(key, version))
+    return true
+  end
+
   local function save(key, record, expected_version)
     local seconds, text = record_of.time_to_live(record), record_of.encode(record)
     local version, there = newest(key)
@@ -98,9 +108,9 @@ return function(name)
     version = version or begin(key, seconds + MARK)
     if not version then fail(("the dictionary '%s' evicts what was just added: make it larger"):format(name)) end
     local done, problem = dict:safe_add(version_key(key, version + 1), text, seconds)
-    if not check(done, problem, "a record") then return nil end
-    move_head(key, version + 1, seconds + MARK)
+    if not check(done, problem, "a record") or was_late(key, version + 1, text) then return nil end
     if there then dict:safe_set(version_key(key, version), "", MARK) end
+    move_head(key, version + 1, seconds + MARK)
     return version + 1
   end
 
