@@ -152,11 +152,14 @@ LINK_TEST    = -lcmocka $(LDFLAGS) $(LIBS) -lm
 
 build/asan$(FLAVOUR)/unit/%: spec/unit/%.c $(UNIT_SUPPORT) $(UNIT_HEADERS) build/asan$(FLAVOUR)/libbetter_i18n.a
 	@mkdir -p $(@D)
-	$(call say,CC asan $<)$(CC) $(SANITIZE) $(COMPILE_TEST) -o $@ $(filter %.c %.a,$^) $(LINK_TEST)
+	$(call say,CC asan $<)$(CC) $(SANITIZE) $(COMPILE_TEST) -o $@ $< $(UNIT_SUPPORT) $(filter %.a,$^) $(LINK_TEST)
 
 build/plain$(FLAVOUR)/unit/%: spec/unit/%.c $(UNIT_SUPPORT) $(UNIT_HEADERS) build/plain$(FLAVOUR)/libbetter_i18n.a
 	@mkdir -p $(@D)
-	$(call say,CC plain $<)$(CC) -O1 $(COMPILE_TEST) -o $@ $(filter %.c %.a,$^) $(LINK_TEST)
+	$(call say,CC plain $<)$(CC) -O1 $(COMPILE_TEST) -o $@ $< $(UNIT_SUPPORT) $(filter %.a,$^) $(LINK_TEST)
+
+# The same tests with another kind of lock.
+build/asan$(FLAVOUR)/unit/file_flock_test build/plain$(FLAVOUR)/unit/file_flock_test: spec/unit/file_test.c
 
 build/fuzz$(FLAVOUR)/targets/%: spec/fuzz/%.c build/fuzz$(FLAVOUR)/libbetter_i18n.a
 	@mkdir -p $(@D)

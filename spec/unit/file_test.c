@@ -252,6 +252,9 @@ static void test_marks(void **state) {
     bi_file_lock_free(other);
 }
 
+/* Not on the stack: a leak check in a child must find them. */
+static bi_file_lock *parents, *others;
+
 static int in_child(int (*act)(bi_file_lock *), bi_file_lock *lock) {
     int status;
     pid_t pid = fork();
@@ -269,34 +272,36 @@ static int drop_inherited(bi_file_lock *lock) {
 }
 
 static void test_child_releases_nothing(void **state) {
-    bi_file_lock *one = open_lock(), *other = open_lock();
-    assert_true(bi_file_lock_is_ours(one));
-    assert_int_equal(bi_file_lock_enter(one, 0, &trouble), BI_FILE_ENTERED);
-    assert_true(bi_file_lock_mark(one, 7));
-    assert_int_equal(in_child(drop_inherited, one), 0);
-    assert_int_equal(bi_file_lock_enter(other, 0, &trouble), BI_FILE_BUSY);
-    assert_true(bi_file_lock_is_marked(other, 7));
-    bi_file_lock_free(one);
-    bi_file_lock_free(other);
+    parents = open_lock();
+    others = open_lock();
+    assert_true(bi_file_lock_is_ours(parents));
+    assert_int_equal(bi_file_lock_enter(parents, 0, &trouble), BI_FILE_ENTERED);
+    assert_true(bi_file_lock_mark(parents, 7));
+    assert_int_equal(in_child(drop_inherited, parents), 0);
+    assert_int_equal(bi_file_lock_enter(others, 0, &trouble), BI_FILE_BUSY);
+    assert_true(bi_file_lock_is_marked(others, 7));
+    bi_file_lock_free(parents);
+    bi_file_lock_free(others);
 }
 
 /* A child that lives on with the descriptor does not hold what its parent gave back. */
 static void test_child_holds_nothing(void **state) {
-    bi_file_lock *one = open_lock(), *other = open_lock();
-    assert_int_equal(bi_file_lock_enter(one, 0, &trouble), BI_FILE_ENTERED);
-    assert_true(bi_file_lock_mark(one, 7));
+    parents = open_lock();
+    others = open_lock();
+    assert_int_equal(bi_file_lock_enter(parents, 0, &trouble), BI_FILE_ENTERED);
+    assert_true(bi_file_lock_mark(parents, 7));
     pid_t pid = fork();
     if (pid == 0) {
         (void)pause();
         _exit(0);
     }
-    bi_file_lock_free(one);
-    assert_int_equal(bi_file_lock_enter(other, 0, &trouble), BI_FILE_ENTERED);
+    bi_file_lock_free(parents);
+    assert_int_equal(bi_file_lock_enter(others, 0, &trouble), BI_FILE_ENTERED);
     if (marks_work())
-        assert_false(bi_file_lock_is_marked(other, 7));
+        assert_false(bi_file_lock_is_marked(others, 7));
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    bi_file_lock_free(other);
+    bi_file_lock_free(others);
 }
 
 static void test_no_link_is_followed(void **state) {
