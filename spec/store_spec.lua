@@ -373,5 +373,14 @@ if jit then
         end
       end)
     end
+
+    it("makes a connection to Redis of its own", function()
+      local one = store.redis { port = redis.port }
+      one.load "fork"
+      local function connections() return tonumber(redis:command("info").stats.total_connections_received) end
+      local before = connections()
+      assert.is_true(in_child(function() return one.load "none" == nil end))
+      assert.equal(before + 2, connections()) -- the child's, and the question's own
+    end)
   end)
 end
