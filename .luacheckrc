@@ -18,4 +18,5 @@ files["examples/openresty"] = { std = "ngx_lua" }
 files["spec"] = { std = "max+busted" }
 files["sandbox"] = { std = "ngx_lua" }
 files["spec/support/nginx_app.lua"] = { std = "ngx_lua" }
+files["spec/support/nginx_stores.lua"] = { std = "ngx_lua" }
 files["examples/neovim.lua"] = { read_globals = { "vim" } }

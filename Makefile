@@ -152,11 +152,14 @@ LINK_TEST    = -lcmocka $(LDFLAGS) $(LIBS) -lm
 
 build/asan$(FLAVOUR)/unit/%: spec/unit/%.c $(UNIT_SUPPORT) $(UNIT_HEADERS) build/asan$(FLAVOUR)/libbetter_i18n.a
 	@mkdir -p $(@D)
-	$(call say,CC asan $<)$(CC) $(SANITIZE) $(COMPILE_TEST) -o $@ $(filter %.c %.a,$^) $(LINK_TEST)
+	$(call say,CC asan $<)$(CC) $(SANITIZE) $(COMPILE_TEST) -o $@ $< $(UNIT_SUPPORT) $(filter %.a,$^) $(LINK_TEST)
 
 build/plain$(FLAVOUR)/unit/%: spec/unit/%.c $(UNIT_SUPPORT) $(UNIT_HEADERS) build/plain$(FLAVOUR)/libbetter_i18n.a
 	@mkdir -p $(@D)
-	$(call say,CC plain $<)$(CC) -O1 $(COMPILE_TEST) -o $@ $(filter %.c %.a,$^) $(LINK_TEST)
+	$(call say,CC plain $<)$(CC) -O1 $(COMPILE_TEST) -o $@ $< $(UNIT_SUPPORT) $(filter %.a,$^) $(LINK_TEST)
+
+# The same tests with another kind of lock.
+build/asan$(FLAVOUR)/unit/file_flock_test build/plain$(FLAVOUR)/unit/file_flock_test: spec/unit/file_test.c
 
 build/fuzz$(FLAVOUR)/targets/%: spec/fuzz/%.c build/fuzz$(FLAVOUR)/libbetter_i18n.a
 	@mkdir -p $(@D)
@@ -168,6 +171,11 @@ build/asan-$(LUA_NAME)/lua: spec/tools/asan_lua.c | lua-headers
 	@mkdir -p $(@D)
 	$(call say,CC asan $<)$(CC) $(COMMON) $(SANITIZE) $(WARNINGS) $(WERROR) $(LUA_CFLAGS) -o $@ $< -Wl,-E \
 	    $(LDFLAGS) $(or $(LUA_LIBS),$(shell $(PKG_CONFIG) --libs $(LUA_NAME) 2>/dev/null || echo -l$(LUA_NAME))) -lm -ldl
+
+# A disk that fails when it is told to, preloaded by spec/store_file_spec.lua.
+build/bad_disk.so: spec/tools/bad_disk.c
+	@mkdir -p $(@D)
+	$(call say,CC $<)$(CC) $(COMMON) -fvisibility=default $(TEST_WARNINGS) $(WERROR) -shared -D_GNU_SOURCE -o $@ $< -ldl
 
 .PHONY: unit-asan unit-plain fuzz-targets asan objects
 unit-asan:    $(addprefix build/asan$(FLAVOUR)/unit/,$(UNIT_TESTS))

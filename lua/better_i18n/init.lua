@@ -53,7 +53,7 @@ function better_i18n.is_error(value) return core().is_error(value) end
 function better_i18n.array(t) return core().array(t) end
 
 -- Modules of their own; the last three are functions.
-local parts = { oauth = true, loop = true, all = true, async = true, signal = true }
+local parts = { oauth = true, loop = true, store = true, all = true, async = true, signal = true }
 
 return setmetatable(better_i18n, {
   __index = function(module, name)

@@ -6,9 +6,11 @@
 #include "binding/doorbell_lua.h"
 #include "binding/encode_lua.h"
 #include "binding/error_lua.h"
+#include "binding/file_lua.h"
 #include "binding/json_lua.h"
 #include "binding/oauth_lua.h"
 #include "binding/options_lua.h"
+#include "binding/process_lua.h"
 #include "binding/task_lua.h"
 
 /* core.array(t) → t, marked as an array. */
@@ -58,6 +60,14 @@ static const luaL_Reg functions[] = {
     {"array", mark_array},
     {"json_decode", bi_lua_json_decode},
     {"json_encode", bi_lua_json_encode},
+    {"file_absolute", bi_lua_file_absolute},
+    {"file_resolve", bi_lua_file_resolve},
+    {"file_read", bi_lua_file_read},
+    {"file_replace", bi_lua_file_replace},
+    {"file_set_aside", bi_lua_file_set_aside},
+    {"file_lock", bi_lua_file_lock},
+    {"unique", bi_lua_unique},
+    {"generation", bi_lua_generation},
     {NULL, NULL},
 };
 
@@ -69,6 +79,7 @@ int luaopen_better_i18n_core(lua_State *L) {
     bi_task_open(L);
     bi_oauth_open(L);
     bi_doorbell_open(L);
+    bi_file_open(L);
     luaL_newlib(L, functions);
     lua_newtable(L); /* the methods: the Lua layer fills them in */
     lua_pushvalue(L, -1);
