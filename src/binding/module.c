@@ -7,6 +7,7 @@
 #include "binding/encode_lua.h"
 #include "binding/error_lua.h"
 #include "binding/json_lua.h"
+#include "binding/loopback_lua.h"
 #include "binding/oauth_lua.h"
 #include "binding/options_lua.h"
 #include "binding/task_lua.h"
@@ -53,6 +54,11 @@ static const luaL_Reg functions[] = {
     {"exchange", bi_lua_exchange},
     {"register", bi_lua_register},
     {"parse_callback", bi_lua_parse_callback},
+    {"loopback", bi_lua_loopback},
+    {"loopback_expect", bi_lua_loopback_expect},
+    {"loopback_step", bi_lua_loopback_step},
+    {"loopback_stranger", bi_lua_loopback_stranger},
+    {"loopback_close", bi_lua_loopback_close},
     {"error", bi_lua_error},
     {"is_error", bi_lua_is_error},
     {"array", mark_array},
@@ -68,6 +74,7 @@ int luaopen_better_i18n_core(lua_State *L) {
     bi_error_open(L);
     bi_task_open(L);
     bi_oauth_open(L);
+    bi_loopback_open(L);
     bi_doorbell_open(L);
     luaL_newlib(L, functions);
     lua_newtable(L); /* the methods: the Lua layer fills them in */
