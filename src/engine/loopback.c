@@ -77,7 +77,7 @@ static bool open_door(bi_loopback *loopback, unsigned port) {
     if (loopback->door < 0 || !tame(loopback->door) ||
         setsockopt(loopback->door, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(loopback->door, (struct sockaddr *)&name, sizeof name) != 0 ||
-        listen(loopback->door, VISITORS) != 0 ||
+        listen(loopback->door, SOMAXCONN) != 0 ||
         getsockname(loopback->door, (struct sockaddr *)&name, &size) != 0)
         return false;
     loopback->port = ntohs(name.sin_port);
