@@ -208,13 +208,15 @@ describe("a loopback listener", function()
   it("refuses what it cannot use, by name", function()
     for text, options in pairs {
       ["port must be an integer"] = { port = -1 }, ["port must be at most"] = { port = 70000 },
-      ["port must be a number"] = { port = "80" }, ["path"] = { path = "callback" }, ["path cannot"] = { path = "/a?b" },
-      ["page"] = { page = 7 }, ["timeout"] = { timeout = 0 }, ["loop"] = { loop = {} }, ["did you mean 'port'"] = { prt = 1 },
+      ["port must be a number"] = { port = "80" }, ["path"] = { path = "callback" },
+      ["path cannot"] = { path = "/a?b" },
+      ["page"] = { page = 7 }, ["timeout"] = { timeout = 0 }, ["loop"] = { loop = {} },
+      ["did you mean 'port'"] = { prt = 1 },
     } do expect.refused(text, oauth.loopback, options) end
     expect.refused("table", oauth.loopback, 8976)
     for text, options in pairs {
-      ["state is missing"] = {}, ["state must not be empty"] = { state = "" }, ["timeout"] = { state = "s", timeout = "5" },
-      ["signal"] = { state = "s", signal = {} }, ["loop"] = { state = "s", loop = {} }, ["stat"] = { stat = "s" },
+      ["state is missing"] = {}, ["state must not be empty"] = { state = "" },
+      ["timeout"] = { state = "s", timeout = "5" }, ["signal"] = { state = "s", signal = {} }, ["loop"] = { state = "s", loop = {} }, ["stat"] = { stat = "s" },
     } do expect.refused(text, loopback.wait, loopback, options) end
     expect.refused("options", loopback.wait, loopback)
     expect.refused("options", loopback.wait, loopback, STATE)

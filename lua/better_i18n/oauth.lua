@@ -21,9 +21,9 @@ local own_fields = {
 }
 
 -- What `register` does not send, because it is about how to send.
-local transport_options = set [[base_url dashboard_url api_url mcp_url cdn_url allow_http timeout connect_timeout max_retries
-  max_response_bytes max_connections app_info debug http_version ca_file cert_file key_file proxy on_request
-  on_response loop transport clock random]]
+local transport_options = set [[base_url dashboard_url api_url mcp_url cdn_url allow_http timeout connect_timeout
+  max_retries max_response_bytes max_connections app_info debug http_version ca_file cert_file key_file proxy
+  on_request on_response loop transport clock random]]
 
 local app_options = setmetatable(set "client_id client_secret", { __index = transport_options })
 
@@ -102,8 +102,8 @@ end
 --- Reads the redirect that the user came back with. Sends nothing.
 -- @param callback (string) the whole URL, or its query; or (table) the arguments that nginx made of it
 --   (ngx.req.get_uri_args()), in which a value may be true or a table of several
--- @param options (table) `state`: the one that `authorize` gave; its `url` and `code_verifier` may be there too, so that
---   what it gave can be passed as it is
+-- @param options (table) `state`: the one that `authorize` gave; `url` and `code_verifier` may be there too, so that what
+--   it gave can be passed as it is
 -- @return string the code
 -- @raise the server's own error (access_denied, invalid_scope, …), also when it sent no state; state_mismatch when the
 --   state is absent, another or comes twice (compared in constant time); invalid_argument for what is no callback, two
@@ -145,8 +145,8 @@ end
 --   open_in_browser(started.url)
 --   local code = loopback:wait { state = started.state }
 -- @param options (table) `port` (0: any free one. The service compares redirect URIs byte for byte, so an app that
---   registered one needs its fixed port), `path` ("/callback"), `page` (HTML for the user who connected, sent as it is),
---   `timeout` (300 s: how long `wait` waits), `loop` (as for `new`)
+--   registered one needs its fixed port), `path` ("/callback"), `page` (HTML for the user who connected, sent as it
+--   is), `timeout` (300 s: how long `wait` waits), `loop` (as for `new`)
 -- @return table `redirect_uri`, wait(options) → code, close()
 -- @raise network when the port cannot be listened on; invalid_argument
 function oauth.loopback(options)
