@@ -216,7 +216,9 @@ describe("a loopback listener", function()
     expect.refused("table", oauth.loopback, 8976)
     for text, options in pairs {
       ["state is missing"] = {}, ["state must not be empty"] = { state = "" },
-      ["timeout"] = { state = "s", timeout = "5" }, ["signal"] = { state = "s", signal = {} }, ["loop"] = { state = "s", loop = {} }, ["stat"] = { stat = "s" },
+      ["timeout"] = { state = "s", timeout = "5" },
+      ["signal"] = { state = "s", signal = {} },
+      ["loop"] = { state = "s", loop = {} }, ["stat"] = { stat = "s" },
     } do expect.refused(text, loopback.wait, loopback, options) end
     expect.refused("options", loopback.wait, loopback)
     expect.refused("options", loopback.wait, loopback, STATE)

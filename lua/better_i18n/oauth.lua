@@ -102,8 +102,8 @@ end
 --- Reads the redirect that the user came back with. Sends nothing.
 -- @param callback (string) the whole URL, or its query; or (table) the arguments that nginx made of it
 --   (ngx.req.get_uri_args()), in which a value may be true or a table of several
--- @param options (table) `state`: the one that `authorize` gave; `url` and `code_verifier` may be there too, so that what
---   it gave can be passed as it is
+-- @param options (table) `state`: the one that `authorize` gave; its `url` and `code_verifier` may be there too:
+--   what it gave can be passed as it is
 -- @return string the code
 -- @raise the server's own error (access_denied, invalid_scope, …), also when it sent no state; state_mismatch when the
 --   state is absent, another or comes twice (compared in constant time); invalid_argument for what is no callback, two
