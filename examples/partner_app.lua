@@ -3,10 +3,10 @@
 --   make demo                              runs it against the sandbox
 --   lua5.4 examples/partner_app.lua        runs it against the service, with these variables:
 --     BETTER_I18N_CLIENT_ID, BETTER_I18N_CLIENT_SECRET   your app's credentials
---     BETTER_I18N_REDIRECT_URI                           as registered, byte for byte
+--     BETTER_I18N_REDIRECT_URI                           as registered, byte for byte; on http://127.0.0.1:PORT/… the
+--                                                        program listens itself, else you are asked where you came out
 --     BETTER_I18N_BASE_URL                               another host than the service's (the sandbox's)
---     BETTER_I18N_BROWSER                                a command that is given the page's URL and prints where the
---                                                        browser was sent; without it you are asked
+--     BETTER_I18N_BROWSER                                a command that opens a page (xdg-open); without it you do
 -- The last step revokes the grant that the first one made.
 
 local better_i18n = require "better_i18n"
@@ -45,26 +45,31 @@ end
 
 -- The user's part ---------------------------------------------------------------------------------------------------
 
-local function ask_the_user(url)
-  line("Open this page, consent, and paste the address that your browser shows then:")
+local function open_page(url)
+  local command = os.getenv "BETTER_I18N_BROWSER"
+  if command then return os.execute(("%s '%s' >/dev/null &"):format(command, (url:gsub("'", "%%27")))) end
+  line("Open this page and consent:")
   line("%s", url)
+end
+
+local function ask_for_the_callback()
+  line("Then paste the address that your browser shows:")
   io.write("  > ")
   io.flush()
-  return io.read "*l"
+  return io.read "*l" or error("nobody came back from the consent page", 0)
 end
 
-local function ask_the_command(command, url)
-  local pipe = assert(io.popen(command .. " '" .. url:gsub("'", "%%27") .. "'"))
-  local answer = pipe:read "*l"
-  pipe:close()
-  return answer
+-- The browser may come back to this very machine: then the program takes what it brings.
+local function listen(redirect_uri)
+  local port, path = redirect_uri:match "^http://127%.0%.0%.1:(%d+)(/[^?#]*)$"
+  return port and better_i18n.oauth.loopback { port = tonumber(port), path = path, timeout = 120 }
 end
 
-local function send_to_consent(url)
-  local command = os.getenv "BETTER_I18N_BROWSER"
-  local answer
-  if command then answer = ask_the_command(command, url) else answer = ask_the_user(url) end
-  return answer or error("nobody came back from the consent page", 0)
+local function come_back(started, loopback)
+  open_page(started.url)
+  if not loopback then return better_i18n.oauth.parse_callback(ask_for_the_callback(), { state = started.state }) end
+  line("Waiting for the browser at %s", loopback.redirect_uri)
+  return loopback:wait { state = started.state }
 end
 
 -- The app's part ----------------------------------------------------------------------------------------------------
@@ -75,8 +80,7 @@ local function connect()
     client_id = app.client_id, redirect_uri = app.redirect_uri, scope = SCOPES,
   }
   line("Asking for: %s", SCOPES)
-  local callback = send_to_consent(started.url)
-  local code = better_i18n.oauth.parse_callback(callback, { state = started.state })
+  local code = come_back(started, listen(app.redirect_uri))
   return better_i18n.oauth.exchange {
     client_id = app.client_id,
     client_secret = os.getenv "BETTER_I18N_CLIENT_SECRET",

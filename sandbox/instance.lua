@@ -17,7 +17,8 @@ local syncs = require "state.syncs"
 
 local instance = {}
 
-local REDIRECT_URIS = { "http://127.0.0.1:8976/callback", "http://localhost:8976/callback" }
+-- With a port that was free when the instance started.
+local redirect_uris
 
 -- Made once and kept over a reset, so that DIR/env stays true.
 local identity
@@ -34,9 +35,9 @@ local function new_identity()
 end
 
 local function seed()
-  clients.add { id = "demo_client", secret = identity.secret, redirect_uris = REDIRECT_URIS }
-  clients.add { id = "other_client", secret = identity.other_secret, redirect_uris = REDIRECT_URIS }
-  clients.add { id = "public_client", redirect_uris = REDIRECT_URIS }
+  clients.add { id = "demo_client", secret = identity.secret, redirect_uris = redirect_uris }
+  clients.add { id = "other_client", secret = identity.other_secret, redirect_uris = redirect_uris }
+  clients.add { id = "public_client", redirect_uris = redirect_uris }
   local grant = grants.create {
     id = identity.grant_id, client_id = "demo_client", organization_id = "org_1",
     scopes = { "offline_access", unpack(scopes.default) },
@@ -82,7 +83,7 @@ local function environment(start)
     { "OTHER_CLIENT_ID", "other_client" },
     { "OTHER_CLIENT_SECRET", identity.other_secret },
     { "PUBLIC_CLIENT_ID", "public_client" },
-    { "REDIRECT_URI", REDIRECT_URIS[1] },
+    { "REDIRECT_URI", redirect_uris[1] },
     { "GRANT_ID", identity.grant_id },
     { "ACCESS_TOKEN", identity.access },
     { "REFRESH_TOKEN", identity.refresh },
@@ -119,7 +120,9 @@ end
 function instance.start()
   local start = read_start_file()
   identity = new_identity()
-  control_grants.default_client, control_clients.default_redirect = "demo_client", REDIRECT_URIS[1]
+  local path = ":" .. start.redirect .. "/callback"
+  redirect_uris = { "http://127.0.0.1" .. path, "http://localhost" .. path }
+  control_grants.default_client, control_clients.default_redirect = "demo_client", redirect_uris[1]
   instance.reset()
   write_environment(start)
   return start

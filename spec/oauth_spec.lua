@@ -230,6 +230,53 @@ describe("parse_callback", function()
     assert.is_true(#tostring(err) < 600)
   end)
 
+  it("takes nginx's argument table, by the same rules", function()
+    local good = { code = "a/b+c=", state = "the-state", iss = true, other = { "1", "2" } }
+    assert.equal("a/b+c=", parse(good))
+    assert.equal("c1", parse { code = { "c1" }, state = { "the-state" } })
+    assert.equal("c&1?#", parse { code = "c&1?#", state = "the-state" })
+    for code, arguments in pairs {
+      state_mismatch = { code = "c1", state = { "the-state", "the-state" } },
+      access_denied = { error = "access_denied", error_description = "raw spaces & more" },
+      server_error = { error = { "server_error", "other" }, code = "c1", state = "the-state" },
+      invalid_request = { error = true },
+    } do expect.failure(code, parse, arguments) end
+    for _, state in ipairs { "the-stat", "the-state2", "", true, { "other" } } do
+      expect.failure("state_mismatch", parse, { code = "c1", state = state })
+    end
+    expect.failure("state_mismatch", parse, { code = "c1" })
+    for text, arguments in pairs {
+      ["more than one code"] = { code = { "c1", "c2" }, state = "the-state" },
+      ["code is empty"] = { code = "", state = "the-state" },
+      ["code is empty or"] = { code = true, state = "the-state" },
+      ["neither a code"] = {}, ["code must be a string, not number"] = { code = 7, state = "the-state" },
+      ["state must be a string, not boolean"] = { code = "c1", state = false },
+      ["code must be a string, not table"] = { code = { "c1", {} }, state = "the-state" },
+      ["too long"] = { code = ("c"):rep(70000), state = "the-state" },
+    } do expect.refused(text, parse, arguments) end
+    expect.holds("raw spaces & more", expect.failure("access_denied", parse,
+      { error = "access_denied", error_description = "raw spaces & more" }).message)
+  end)
+
+  it("refuses two codes, an empty one, and what is no callback", function()
+    for text, query in pairs {
+      ["more than one code"] = "code=c1&code=c2&state=the-state", ["code is empty"] = "code=&state=the-state",
+      ["neither a code"] = "https://app.example/cb", ["query is broken"] = "code=%zz&state=the-state",
+    } do expect.refused(text, parse, query) end
+    for _, value in ipairs { 7, true, print } do expect.refused("must be a URL", parse, value) end
+  end)
+
+  it("needs the state", function()
+    expect.refused("state is missing", oauth.parse_callback, "code=c1&state=", {})
+    expect.refused("state must not be empty", oauth.parse_callback, "code=c1&state=", { state = "" })
+    expect.refused("state must be a string", oauth.parse_callback, "code=c1", { state = 7 })
+    expect.refused("table of options", oauth.parse_callback, "code=c1&state=s", "s")
+    expect.refused("table of options", oauth.parse_callback, "code=c1&state=s")
+    expect.refused("'sate'", oauth.parse_callback, "code=c1&state=s", { state = "s", sate = "s" })
+    local started = start()
+    assert.equal("c1", oauth.parse_callback("code=c1&state=" .. started.state, started))
+  end)
+
   it("never shows the code", function()
     local err = expect.failure("state_mismatch", parse, "code=code_canary_0001&state=x")
     assert.is_nil(expect.everything(err):find "canary")
@@ -275,6 +322,8 @@ describe("an exchange", function()
     assert.is_false(err.retryable)
     assert.equal(before + 1, exchanges())
     expect.failure("invalid_grant", exchange, started, code)
+    expect.holds("start the authorization again", err.message)
+    assert.equal(401, err.status)
     return err
   end
 
@@ -282,7 +331,8 @@ describe("an exchange", function()
     local started, code = fresh()
     exchange(started, code)
     local before = exchanges()
-    expect.failure("invalid_grant", exchange, started, code)
+    local err = expect.failure("invalid_grant", exchange, started, code)
+    expect.holds("spent", err.message)
     assert.equal(before + 1, exchanges())
   end)
 
@@ -335,6 +385,40 @@ describe("an exchange", function()
     end)
   end
 
+  for status, body in pairs {
+    [403] = '{"code":"INVALID_ORIGIN","message":"Invalid origin"}', [404] = "",
+    [415] = '{"message":"Unsupported","code":"UNSUPPORTED_MEDIA_TYPE"}',
+  } do
+    it("that fails outside the protocol with " .. status .. " is an http_error", function()
+      sandbox.control("fault", { kind = "status", status = status, body = body, grant_type = "authorization_code" })
+      local started, code = fresh()
+      local err = expect.failure("http_error", exchange, started, code)
+      assert.equal(status, err.status)
+      assert.is_false(err.retryable)
+      expect.holds("the code may be spent", err.message)
+    end)
+  end
+
+  it("that the limiter stops says when to come back", function()
+    sandbox.control("fault", { kind = "rate_limit", form = "x", retry_after = 7, grant_type = "authorization_code" })
+    local started, code = fresh()
+    local err = expect.failure("rate_limited", exchange, started, code)
+    assert.equal(7, err.retry_after)
+    assert.is_true(err.retryable)
+    assert.equal(200, select(2, exchange(started, code)).status) -- it never reached the server's rules
+  end)
+
+  it("takes the token type in any case", function()
+    for _, name in ipairs { "bearer", "Bearer", "BEARER" } do
+      local started, code = fresh()
+      sandbox.control("fault", { kind = "status", status = 200, grant_type = "authorization_code",
+        body = { access_token = "at_00000001", token_type = name, expires_in = 60 } })
+      local tokens, response = exchange(started, code)
+      assert.equal("at_00000001", tokens.access_token)
+      expect.holds("offline_access", response.warning)
+    end
+  end)
+
   it("never leaves when nobody listens", function()
     local err = expect.failure("network", exchange, { code_verifier = ("v"):rep(43) }, "code_1",
       { base_url = "http://127.0.0.1:1" })
@@ -362,6 +446,18 @@ describe("register", function()
     local err = expect.failure("invalid_redirect_uri", oauth.register,
       { redirect_uris = { "nonsense" }, base_url = sandbox.URL })
     assert.equal(400, err.status)
+  end)
+
+  it("passes the service's codes on, and shows no secret of an answer that is spoilt", function()
+    local metadata = { redirect_uris = { "https://app.example/cb" }, base_url = sandbox.URL }
+    expect.failure("invalid_client_metadata", oauth.register,
+      merge(metadata, { token_endpoint_auth_method = "nonsense" }))
+    local app = oauth.register(metadata)
+    assert.truthy(app.client_secret:find "^secret_") -- the user's own: it is what was asked for
+    sandbox.control("fault", { kind = "status", status = 201, path = "/api/auth/mcp/register",
+      body = '{"client_id":"c","client_secret":"canary-1","registration_access_token":"canary-2","x":' })
+    local err = expect.failure("invalid_response", oauth.register, metadata)
+    assert.is_nil(expect.everything(err):find "canary")
   end)
 
   it("is a write: not repeated", function()

@@ -72,6 +72,10 @@ for _, workers in ipairs { 1, 4 } do
       end)
     end
 
+    it("waits for a callback at a loopback port and serves others meanwhile", function()
+      assert.equal("spl_1 Connected", value_of(nginx, "/content/loopback"))
+    end)
+
     it("does 200 calls at once in one request, none after the other", function()
       local start = socket.gettime()
       assert.equal(200, value_of(nginx, "/content/many?n=200&path=/_sandbox/slow?ms=200"))

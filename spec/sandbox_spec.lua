@@ -209,10 +209,17 @@ describe("sandbox OAuth", function()
     assert.truthy(location:find " ")
   end)
 
-  it("demands PKCE with S256", function()
-    assert.equal("invalid_request", authorize({ code_challenge = false }).error)
+  it("demands PKCE with S256, of an app without a secret", function()
+    assert.equal("invalid_request", authorize({ client_id = env.PUBLIC_CLIENT_ID, code_challenge = false }).error)
     assert.equal("invalid_request", authorize({ code_challenge_method = "plain" }).error)
     assert.equal("unsupported_response_type", authorize({ response_type = "token" }).error)
+  end)
+
+  it("refuses a verifier where no challenge was sent", function()
+    local plain = { code_challenge = false, code_challenge_method = false }
+    local status, body = exchange(authorize(plain).code)
+    check_error(401, "invalid_request", status, body)
+    assert.equal(200, (exchange(authorize(plain).code, { code_verifier = false })))
   end)
 
   it("lets the user say no, and tick less", function()

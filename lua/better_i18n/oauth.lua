@@ -4,6 +4,7 @@
 local core = require "better_i18n.core"
 local driver = require "better_i18n.driver"
 local current = require "better_i18n.loop.current"
+local listen = require "better_i18n.loopback"
 
 local oauth = {}
 
@@ -16,12 +17,13 @@ end
 local own_fields = {
   authorize = set "redirect_uri scope offline",
   exchange = set "redirect_uri code code_verifier",
+  parse_callback = set "state url code_verifier", -- all that authorize gives
 }
 
 -- What `register` does not send, because it is about how to send.
-local transport_options = set [[base_url dashboard_url api_url mcp_url cdn_url allow_http timeout connect_timeout max_retries
-  max_response_bytes max_connections app_info debug http_version ca_file cert_file key_file proxy on_request
-  on_response loop transport clock random]]
+local transport_options = set [[base_url dashboard_url api_url mcp_url cdn_url allow_http timeout connect_timeout
+  max_retries max_response_bytes max_connections app_info debug http_version ca_file cert_file key_file proxy
+  on_request on_response loop transport clock random]]
 
 local app_options = setmetatable(set "client_id client_secret", { __index = transport_options })
 
@@ -43,22 +45,31 @@ local function split(options, names)
   return inside, outside
 end
 
+-- Whether all these options are known; `own` says which ones the function takes beside those of new.
+local function check_names(where, options, known, own)
+  for name in pairs(options) do
+    if not known[name] then
+      error(core.error {
+        code = "invalid_argument",
+        message = ("%s: unknown option '%s'; it takes %s, and new's options for hosts and network"):format(
+          where, tostring(name), own),
+      }, 0)
+    end
+  end
+end
+
+local function names_of(fields)
+  local names = {}
+  for name in pairs(fields) do names[#names + 1] = name end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
+
 -- A client without an identity (hosts, network, app), and the fields of the call itself.
 local function prepare(where, options)
   check_table(where, options)
   local fields, rest = split(options, own_fields[where])
-  for name in pairs(rest) do
-    if not app_options[name] then
-      local own = {}
-      for known in pairs(own_fields[where]) do own[#own + 1] = known end
-      table.sort(own)
-      error(core.error {
-        code = "invalid_argument",
-        message = ("%s: unknown option '%s'; it takes %s, client_id, client_secret, and new's options for hosts "
-          .. "and network"):format(where, tostring(name), table.concat(own, ", ")),
-      }, 0)
-    end
-  end
+  check_names(where, rest, app_options, names_of(own_fields[where]) .. ", client_id, client_secret")
   return core.bare(rest, where), fields
 end
 
@@ -88,14 +99,19 @@ function oauth.authorize(options)
   return started
 end
 
---- Reads the redirect that the user came back with.
--- @param url_or_query (string) the whole URL, or its query
--- @param options (table) `state`: the one that `authorize` gave
+--- Reads the redirect that the user came back with. Sends nothing.
+-- @param callback (string) the whole URL, or its query; or (table) the arguments that nginx made of it
+--   (ngx.req.get_uri_args()), in which a value may be true or a table of several
+-- @param options (table) `state`: the one that `authorize` gave; its `url` and `code_verifier` may be there too:
+--   what it gave can be passed as it is
 -- @return string the code
--- @raise the server's own error (access_denied, invalid_scope, …), also when it sent no state; state_mismatch;
---   invalid_argument
-function oauth.parse_callback(url_or_query, options)
-  return core.parse_callback(url_or_query, type(options) == "table" and options.state or nil)
+-- @raise the server's own error (access_denied, invalid_scope, …), also when it sent no state; state_mismatch when the
+--   state is absent, another or comes twice (compared in constant time); invalid_argument for what is no callback, two
+--   codes, an empty one
+function oauth.parse_callback(callback, options)
+  check_table("parse_callback", options)
+  check_names("parse_callback", select(2, split(options, own_fields.parse_callback)), transport_options, "state")
+  return core.parse_callback(callback, options.state)
 end
 
 --- Exchanges a code for tokens. Never repeated: a code can be spent once.
@@ -120,6 +136,25 @@ function oauth.register(options)
   check_table("register", options)
   local rest, metadata = split(options, transport_options)
   return run(core.bare(rest, "register"), core.register, metadata)
+end
+
+--- Listens on 127.0.0.1 for one callback: for programs on a user's machine, which have no server (RFC 8252, 7.3).
+-- Give `redirect_uri` to `authorize` and `exchange`, open the URL in a browser, then `wait`:
+--   local loopback = oauth.loopback { port = 8976 }
+--   local started = oauth.authorize { client_id = …, redirect_uri = loopback.redirect_uri, scope = … }
+--   open_in_browser(started.url)
+--   local code = loopback:wait { state = started.state }
+-- @param options (table) `port` (0: any free one. The service compares redirect URIs byte for byte, so an app that
+--   registered one needs its fixed port), `path` ("/callback"), `page` (HTML for the user who connected, sent as it
+--   is), `timeout` (300 s: how long `wait` waits), `loop` (as for `new`)
+-- @return table `redirect_uri`, wait(options) → code, close()
+-- @raise network when the port cannot be listened on; invalid_argument
+function oauth.loopback(options)
+  if options == nil then options = {} end
+  check_table("loopback", options)
+  local _, own = split(options, transport_options)
+  own.timeout, own.loop = options.timeout, options.loop
+  return listen(own)
 end
 
 return oauth

@@ -35,7 +35,8 @@ local function error_redirect(uri, code, description)
   return reply.redirect(with_query(uri, { "error=" .. code, "error_description=" .. description }))
 end
 
-local function refuse(args, wanted)
+-- Only an app without a secret has to send a challenge.
+local function refuse(client, args, wanted)
   local uri = args.redirect_uri
   if args.response_type ~= "code" then
     return error_redirect(uri, "unsupported_response_type", "unsupported response type")
@@ -47,9 +48,9 @@ local function refuse(args, wanted)
   if #unknown > 0 then
     local list = table.concat(unknown, ", ")
     return error_redirect(uri, "invalid_scope", "The following scopes are invalid: " .. list)
-  elseif not args.code_challenge or args.code_challenge == "" then
-    return error_redirect(uri, "invalid_request", "pkce is required")
-  elseif args.code_challenge_method ~= "S256" then
+  elseif not args.code_challenge then
+    return not client.secret and error_redirect(uri, "invalid_request", "pkce is required")
+  elseif args.code_challenge == "" or args.code_challenge_method ~= "S256" then
     return error_redirect(uri, "invalid_request", "invalid code_challenge method")
   end
   return nil
@@ -87,7 +88,7 @@ local function handle(req)
   end
   local wanted = scopes.parse(args.scope)
   if #wanted == 0 then wanted = scopes.default end
-  local refusal = refuse(args, wanted)
+  local refusal = refuse(client, args, wanted)
   if refusal then return refusal end
   local consent = take_consent(client.id)
   if consent.deny then return error_redirect(args.redirect_uri, "access_denied", "the user said no") end

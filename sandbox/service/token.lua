@@ -47,6 +47,10 @@ local function refuse_exchange(req, form, code)
   if not client or client.id ~= code.client_id then return invalid_client() end
   if not form.redirect_uri then return missing "redirect_uri" end
   if form.redirect_uri ~= code.redirect_uri then return invalid_client() end
+  if not code.challenge then
+    if not form.code_verifier then return nil end
+    return reply.oauth_failure(401, "invalid_request", "code_verifier without a code_challenge")
+  end
   if not form.code_verifier then return missing "code_verifier" end
   if crypto.s256(form.code_verifier) ~= code.challenge then
     return reply.oauth_failure(401, "invalid_request", "code verification failed")

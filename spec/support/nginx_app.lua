@@ -154,6 +154,21 @@ function actions.close_under_way(args)
   return describe(err).code
 end
 
+-- A loopback listener beside a call: the callback is sent only when that has ended.
+function actions.loopback()
+  local loopback = better_i18n.oauth.loopback { timeout = 10 }
+  local thread = ngx.thread.spawn(function()
+    app.client:me()
+    local socket = ngx.socket.tcp()
+    assert(socket:connect("127.0.0.1", tonumber(loopback.redirect_uri:match ":(%d+)/")))
+    socket:send "GET /callback?code=spl_1&state=state_0123456789 HTTP/1.1\r\nHost: x\r\n\r\n"
+    local page = socket:receive "*a"
+    return page:match "<h1>(.-)</h1>"
+  end)
+  local code = loopback:wait { state = "state_0123456789" }
+  return code .. " " .. select(2, ngx.thread.wait(thread))
+end
+
 function actions.state()
   local core = require "better_i18n.core"
   return { busy = core.busy(), timers = ngx.timer.running_count(), pending = ngx.timer.pending_count() }

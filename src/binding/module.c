@@ -8,6 +8,7 @@
 #include "binding/error_lua.h"
 #include "binding/file_lua.h"
 #include "binding/json_lua.h"
+#include "binding/loopback_lua.h"
 #include "binding/oauth_lua.h"
 #include "binding/options_lua.h"
 #include "binding/process_lua.h"
@@ -55,6 +56,11 @@ static const luaL_Reg functions[] = {
     {"exchange", bi_lua_exchange},
     {"register", bi_lua_register},
     {"parse_callback", bi_lua_parse_callback},
+    {"loopback", bi_lua_loopback},
+    {"loopback_expect", bi_lua_loopback_expect},
+    {"loopback_step", bi_lua_loopback_step},
+    {"loopback_stranger", bi_lua_loopback_stranger},
+    {"loopback_close", bi_lua_loopback_close},
     {"error", bi_lua_error},
     {"is_error", bi_lua_is_error},
     {"array", mark_array},
@@ -78,6 +84,7 @@ int luaopen_better_i18n_core(lua_State *L) {
     bi_error_open(L);
     bi_task_open(L);
     bi_oauth_open(L);
+    bi_loopback_open(L);
     bi_doorbell_open(L);
     bi_file_open(L);
     luaL_newlib(L, functions);

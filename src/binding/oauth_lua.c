@@ -149,7 +149,7 @@ int bi_lua_authorize(lua_State *L) {
 /* --- callback -------------------------------------------------------------------------------------------------- */
 
 typedef struct bi_reading {
-    bi_bytes code;
+    bi_bytes code, query;
     bi_failure failure;
 } bi_reading;
 
@@ -158,6 +158,7 @@ typedef struct bi_reading {
 static int reading_gc(lua_State *L) {
     bi_reading *reading = lua_touserdata(L, 1);
     bi_bytes_clear(&reading->code);
+    bi_bytes_clear(&reading->query);
     bi_failure_clear(&reading->failure);
     return 0;
 }
@@ -170,18 +171,62 @@ void bi_oauth_open(lua_State *L) {
 static bi_reading *push_reading(lua_State *L) {
     bi_reading *reading = bi_newuserdata(L, sizeof *reading);
     luaL_setmetatable(L, READING_CLASS);
-    reading->code.secret = true;
+    reading->code.secret = reading->query.secret = true;
     bi_failure_init(&reading->failure);
     return reading;
 }
 
+/* [-0, +0, v] One value of the table on the top: text, or true where the name stood there without a "=". */
+static void add_argument(lua_State *L, bi_bytes *query, const char *name) {
+    int type = lua_type(L, -1);
+    if (type != LUA_TSTRING && !(type == LUA_TBOOLEAN && lua_toboolean(L, -1)))
+        bi_error_argument(L, "parse_callback", "%s must be a string, not %s", name,
+                          luaL_typename(L, -1));
+    size_t length = 0;
+    const char *text = type == LUA_TSTRING ? lua_tolstring(L, -1, &length) : "";
+    if (!bi_form_add(query, 0, name, strlen(name), text, length))
+        luaL_error(L, "not enough memory");
+}
+
+/* [-0, +0, v] nginx's argument table, written as the query that it was read from: one set of rules reads both. A name
+ * that came more than once has a table of its values. */
+static void add_arguments(lua_State *L, bi_bytes *query) {
+    static const char *const names[] = {"error", "error_description", "state", "code"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        bi_option_get(L, 1, names[i]);
+        size_t count = lua_type(L, -1) == LUA_TTABLE ? lua_rawlen(L, -1) : 0;
+        for (size_t n = 1; n <= count; n++) {
+            lua_rawgeti(L, -1, (int)n);
+            add_argument(L, query, names[i]);
+            lua_pop(L, 1);
+        }
+        if (count == 0 && !lua_isnil(L, -1))
+            add_argument(L, query, names[i]);
+        lua_pop(L, 1);
+    }
+}
+
 int bi_lua_parse_callback(lua_State *L) {
-    size_t length, state_length;
-    bi_option_check(L, 1, "parse_callback", "the URL or query", BI_OPTION_ANY_TEXT);
+    size_t length = 0, state_length;
+    bool table = lua_type(L, 1) == LUA_TTABLE;
+    if (!table && lua_type(L, 1) != LUA_TSTRING)
+        return bi_error_argument(
+            L, "parse_callback",
+            "the callback must be a URL, a query or a table of arguments, not %s",
+            luaL_typename(L, 1));
     bi_option_check(L, 2, "parse_callback", "state", BI_OPTION_TEXT);
-    const char *text = lua_tolstring(L, 1, &length), *state = lua_tolstring(L, 2, &state_length);
+    const char *state = lua_tolstring(L, 2, &state_length);
     bi_reading *reading = push_reading(L);
-    if (!bi_callback_read(&reading->code, &reading->failure, text, length, state, state_length))
+    if (table)
+        add_arguments(L, &reading->query);
+    const char *text = table ? NULL : lua_tolstring(L, 1, &length);
+    bool read = table ? bi_callback_read_query(
+                            &reading->code, &reading->failure,
+                            (bi_span){bi_bytes_text(&reading->query), reading->query.length}, state,
+                            state_length)
+                      : bi_callback_read(&reading->code, &reading->failure, text, length, state,
+                                         state_length);
+    if (!read)
         return bi_error_raise(L, &reading->failure);
     lua_pushlstring(L, reading->code.data, reading->code.length);
     return 1;

@@ -11,7 +11,7 @@ void bi_oauth_open(lua_State *L);
  * core.authorize(client, fields) → { url, state, code_verifier }
  * core.exchange(client, fields) → task; its finish gives the tokens
  * core.register(client, metadata) → task
- * core.parse_callback(text, state) → code */
+ * core.parse_callback(text or table of arguments, state) → code */
 int bi_lua_authorize(lua_State *L);
 int bi_lua_exchange(lua_State *L);
 int bi_lua_register(lua_State *L);

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define CALLBACK_MOST 65536
-
 /* What stands between "?" and "#"; a text without either is a query already. */
 static bi_span find_query(const char *text, size_t length) {
     const char *hash = memchr(text, '#', length);
@@ -77,18 +75,22 @@ static bool read_code(bi_bytes *code, bi_failure *failure, bi_span query, const 
     return true;
 }
 
-bool bi_callback_read(bi_bytes *code, bi_failure *failure, const char *text, size_t length,
-                      const char *state, size_t state_length) {
-    if (length > CALLBACK_MOST)
-        return fail(failure, BI_CODE_ARGUMENT, "parse_callback: the callback is too long");
-    bi_span query = find_query(text, length);
+bool bi_callback_read_query(bi_bytes *code, bi_failure *failure, bi_span query, const char *state,
+                            size_t state_length) {
     bi_bytes error = {0};
-    bool refused = bi_query_find(query, "error", &error) > 0;
+    bool refused = query.length <= BI_CALLBACK_MOST && bi_query_find(query, "error", &error) > 0;
     bool memory = !error.failed;
     if (refused)
         fail_as_server_says(failure, query, &error);
     bi_bytes_clear(&error);
+    if (query.length > BI_CALLBACK_MOST)
+        return fail(failure, BI_CODE_ARGUMENT, "parse_callback: the callback is too long");
     if (!memory)
         return fail(failure, BI_CODE_MEMORY, "not enough memory");
     return !refused && read_code(code, failure, query, state, state_length);
+}
+
+bool bi_callback_read(bi_bytes *code, bi_failure *failure, const char *text, size_t length,
+                      const char *state, size_t state_length) {
+    return bi_callback_read_query(code, failure, find_query(text, length), state, state_length);
 }

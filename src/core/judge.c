@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MAYBE_DONE "; it may or may not have been done: look before sending it again"
+#define MAYBE_SPENT "; the code may be spent: start the authorization again"
 #define EXCERPT 160             /* bytes of a bad body that stand in the message */
 #define REDACT_WINDOW (1 << 16) /* longer than any token, so that a cut never leaves half of one */
 
@@ -29,6 +30,34 @@ static const struct meaning {
     {BI_CODE_RATE, "too many requests", "try again later"},
     {"invalid_request", "the service refuses the request", "correct its arguments"},
 };
+
+/* The same for the exchange of a code, which the server spends before it looks at client and verifier (API.md). */
+#define SPENT "the code is spent now: start the authorization again"
+static const struct meaning known_of_exchange[] = {
+    {BI_CODE_GRANT, "the code is expired, spent, or was issued for something else",
+     "a code can be used once: start the authorization again"},
+    {"invalid_client", "the service refuses the app's credentials or its redirect_uri",
+     "check client_id, client_secret and redirect_uri (byte for byte as it was sent); " SPENT},
+    {"invalid_request", "the service refuses the exchange",
+     "check code_verifier, which belongs to the same authorize as the code; " SPENT},
+};
+
+static const struct meaning *find_meaning(const struct meaning *list, size_t count,
+                                          const char *code) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(code, list[i].code) == 0)
+            return &list[i];
+    return NULL;
+}
+
+/* What a code means in that exchange; NULL: only the service knows. */
+static const struct meaning *meaning_of(const bi_exchange *x, const char *code) {
+    const struct meaning *own = NULL;
+    if (x->safety == BI_SAFETY_NEVER)
+        own = find_meaning(known_of_exchange,
+                           sizeof known_of_exchange / sizeof known_of_exchange[0], code);
+    return own ? own : find_meaning(known, sizeof known / sizeof known[0], code);
+}
 
 /* The account may hold another one by now. Borrowed. */
 static bi_secret find_sent_token(const bi_bytes *fields) {
@@ -283,10 +312,7 @@ static bool says_the_same(const char *ours, const char *theirs) {
 /* The service's own sentence goes behind ours, unless ours says the same and more. */
 static void explain(bi_exchange *x, const bi_error_reply *reply) {
     bi_bytes *message = &x->failure.message;
-    const struct meaning *entry = NULL;
-    for (size_t i = 0; i < sizeof known / sizeof known[0] && !entry; i++)
-        if (strcmp(reply->code, known[i].code) == 0)
-            entry = &known[i];
+    const struct meaning *entry = meaning_of(x, reply->code);
     bool scope = entry && reply->required[0] && strcmp(reply->code, BI_CODE_SCOPE) == 0;
     bi_failure_set(&x->failure, reply->code, "%s%s",
                    entry ? entry->text : "the service answered with an error", scope ? " " : "");
@@ -317,6 +343,8 @@ static bool judge_coded(bi_exchange *x, const bi_error_reply *reply) {
         return x->safety == BI_SAFETY_READ;
     if (status >= 500 && x->safety == BI_SAFETY_WRITE)
         bi_bytes_add_text(&failure->message, MAYBE_DONE);
+    if (status >= 500 && x->safety == BI_SAFETY_NEVER)
+        bi_bytes_add_text(&failure->message, MAYBE_SPENT);
     return status >= 500 && (x->safety == BI_SAFETY_READ || x->safety == BI_SAFETY_REFRESH);
 }
 
@@ -332,6 +360,8 @@ static bool judge_uncoded(bi_exchange *x) {
         bi_failure_set(&x->failure, BI_CODE_HTTP,
                        "the service answered with status %ld and no error code", status);
         add_excerpt(&x->failure);
+        if (x->safety == BI_SAFETY_NEVER)
+            bi_bytes_add_text(&x->failure.message, MAYBE_SPENT);
         return status == 408 && x->safety == BI_SAFETY_READ;
     }
     bi_failure_set(&x->failure, BI_CODE_SERVER, "the service answered with status %ld and %s",
