@@ -501,6 +501,13 @@ describe("each_project", function()
     assert.same(same, options)
   end)
 
+  it("works in the main program for a client that was made for an event loop", function()
+    if not can_yield or not pcall(require, "luv") then return end
+    local grant = sandbox.grant { paging = "page_total", page_size = 4 }
+    local client = sandbox.installed(grant, { loop = better_i18n.loop.luv })
+    assert.same(projects, project_ids(client:each_project("org_1", { prefetch = 8 })))
+  end)
+
   it("ends with its signal", function()
     local client, signal, seen = installed { page_size = 7 }, better_i18n.signal(), 0
     local err = expect.failure("cancelled", function()

@@ -135,8 +135,13 @@ local function look_ahead(walk, loop)
   end
 end
 
--- Where nothing runs in the background, the next pages are fetched at once when one of them is needed.
-local function fetch_together(walk)
+-- Where nothing runs in the background, the next pages are fetched at once when one of them is needed. Not for a client
+-- whose own loop cannot wait here: in the coroutines of `all` it would wait in that one.
+local function can_fetch_together(walk, loop)
+  return not loop.spawn and current.can_yield and (walk.loop or loop) == loop
+end
+
+local function fetch_together(walk, loop)
   local jobs, functions = {}, {}
   for place = 1, pages_wanted(walk) do
     local cursor = cursor_at(walk, place)
@@ -145,7 +150,7 @@ local function fetch_together(walk)
     jobs[place], functions[place] = job, function() perform(walk, job) end
   end
   if #jobs < 2 then return end
-  for place, result in ipairs(all(functions, { settle = true, concurrency = #jobs })) do
+  for place, result in ipairs(all(functions, { settle = true, concurrency = #jobs, loop = loop })) do
     if not result.ok then keep(jobs[place], false, result.error) end
   end
   walk.queue = jobs
@@ -172,8 +177,8 @@ local function await(walk, job, loop)
 end
 
 local function get_job(walk, loop)
-  if not loop.spawn and not walk.queue[1] and walk.prefetch > 1 and walk.ahead > 1 and current.can_yield then
-    fetch_together(walk)
+  if not walk.queue[1] and walk.prefetch > 1 and walk.ahead > 1 and can_fetch_together(walk, loop) then
+    fetch_together(walk, loop)
   end
   local job = take_job(walk, loop)
   if job then

@@ -406,7 +406,7 @@ int bi_lua_call(lua_State *L) {
     luaL_argcheck(L, row < bi_endpoint_count, 2, "no such endpoint");
     bi_client_check(L, 1, bi_endpoints[row].name);
     int argument = 3, last = lua_gettop(L);
-    luaL_checkstack(L, 20 + ARGUMENTS_MOST, "arguments");
+    luaL_checkstack(L, 30 + ARGUMENTS_MOST, "arguments");
     if (last < ARGUMENTS_MOST) /* so that what is missing is nil */
         lua_settop(L, ARGUMENTS_MOST);
     int task = lua_gettop(L) + 1;
