@@ -2,7 +2,11 @@
 -- and what a miss is. Paths and misses are literals of API.md.
 local better_i18n = require "better_i18n"
 local expect = require "spec.support.expect"
+local sandbox = require "spec.support.sandbox"
 local worlds = require "spec.support.worlds"
+
+setup(sandbox.start)
+teardown(sandbox.stop)
 
 -- A CDN behind the transport seam: files by path, each { body, etag }; `log` has the requests.
 local function cdn(files, options)
@@ -246,6 +250,68 @@ describe("the CDN", function()
       local function ask() return client:get_messages("acme/site", "de").a end
       assert.same({ "b", "b", "b" }, world.run(function() return world.together { ask, ask, ask } end))
     end
+  end)
+end)
+
+describe("the CDN over the network", function()
+  -- A project whose CDN requests are counted for the grant.
+  local function project_of(fields)
+    local grant = sandbox.grant { scopes = { "projects:read" } }
+    local all = { grant_id = grant.grant_id, slug = "cdn-" .. grant.grant_id:gsub("%W", ""):lower() }
+    for name, value in pairs(fields or {}) do all[name] = value end
+    return grant, sandbox.control("project", all).project
+  end
+
+  it("serves what is published, and never sees credentials", function()
+    local grant, project = project_of {
+      languages = { "pt-BR" }, keys = { { n = "a", v = "A", t = { ["pt-br"] = "São – 東京 😀" } } },
+    }
+    for _, client in ipairs { sandbox.installed(grant), sandbox.connected(grant) } do
+      local messages, response = client:get_messages(project, "pt-BR")
+      assert.equal("São – 東京 😀", messages.a)
+      assert.equal(200, response.status)
+      assert.is_string(response.headers.ETag)
+      messages, response = client:get_messages(project, "pt-br", { namespace = "default" })
+      assert.equal("São – 東京 😀", messages.a)
+      assert.equal(304, response.status)
+      assert.is_true(response.cached)
+      local manifest = client:get_manifest(project)
+      assert.equal("en", manifest.languages[1].code)
+      assert.same(manifest, (client:get_manifest(project)))
+      client:close()
+    end
+    local counters = sandbox.counters(grant)
+    assert.equal(8, counters.total)
+    assert.equal(0, counters.cdn_with_credentials)
+    assert.equal(0, counters.mints)
+  end)
+
+  it("answers both kinds of miss with nil", function()
+    for _, miss in ipairs { "empty", "fallback" } do
+      local grant, project = project_of { cdn_miss = miss }
+      local client = sandbox.installed(grant)
+      for _ = 1, 2 do
+        local messages, response = client:get_messages(project, "xx")
+        assert.is_nil(messages)
+        assert.equal(200, response.status)
+      end
+      assert.is_nil((client:get_manifest "nobody/nothing"))
+    end
+  end)
+
+  it("repeats after trouble on the way, and keeps no broken file", function()
+    local grant, project = project_of { keys = { { n = "a", v = "A" } } }
+    for _, fault in ipairs { { kind = "html", status = 502 }, { kind = "truncate" }, { kind = "reset" } } do
+      local client = sandbox.installed(grant) -- each knows nothing yet
+      sandbox.fault(grant, fault)
+      local messages, response = client:get_messages(project, "en")
+      assert.equal("A", messages.a)
+      assert.equal(2, response.attempts)
+    end
+    sandbox.fault(grant, { kind = "bad_json" })
+    local other = sandbox.installed(grant)
+    expect.failure("invalid_response", other.get_messages, other, project, "en")
+    assert.equal(200, select(2, other:get_messages(project, "en")).status)
   end)
 end)
 

@@ -206,6 +206,18 @@ local cases = {
     end,
   },
   {
+    name = "the CDN: a file, the same again, a miss, and no token", counters = { 0, 0, 0 },
+    result = { { "Willkommen", 200 }, { "Willkommen", 304, true }, { false, 200 } },
+    run = function(make)
+      local client = make()
+      local function ask(locale)
+        local messages, response = client:get_messages("acme/website-eu", locale, { namespace = "home" })
+        return { messages and messages.title or false, response.status, response.cached }
+      end
+      return { ask "de", ask "DE", ask "tlh" }
+    end,
+  },
+  {
     name = "an answer that is no JSON", counters = { 2, 0, 1 }, faults = { { kind = "bad_json", path = LIST } },
     result = fails { code = "invalid_response", status = 200 },
     run = function(make) return organizations(make()) end,
