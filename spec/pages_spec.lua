@@ -139,7 +139,7 @@ describe("pages", function()
       end
       return most
     end
-    local few, many = use(expect.times(1000)), use(expect.times(20000))
+    local few, many = use(400), use(expect.times(40000))
     assert.is_true(many < few + 64, ("%.0f KiB for few, %.0f KiB for many"):format(few, many))
   end)
 end)
@@ -447,8 +447,8 @@ describe("each_project", function()
           end)
           return true
         end)
-        assert.equal(7, seen)
-        assert.equal(7, err.delivered)
+        assert.is_true(seen == 7 or seen == 14) -- a page that is there is given
+        assert.equal(seen, err.delivered)
       end)
 
       it("gives its items to several coroutines, each once", function()
@@ -475,6 +475,18 @@ describe("each_project", function()
           return all
         end)
         assert.same(projects, list)
+      end)
+
+      it("has the next page under way while the program computes", function()
+        if not can_yield or world.name == "blocking" then return end
+        local client, grant = installed { page_size = 7 }
+        world.run(function()
+          client:each_project "org_1"()
+          local stop = os.time() + 5
+          repeat until sandbox.total(grant) == 2 or os.time() > stop -- it asks on a socket of its own, nothing turns
+          assert.equal(2, sandbox.total(grant))
+          return true
+        end)
       end)
 
       it("fetches pages side by side where the service counts them", function()

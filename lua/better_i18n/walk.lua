@@ -15,6 +15,9 @@ local running, status = coroutine.running, coroutine.status
 -- So many empty pages in a row, each with a cursor that is new, are a list that never ends.
 local EMPTY_PAGES = 1000
 
+-- Milliseconds at most until what was begun in the background runs.
+local PAUSE = 20
+
 local function fail(walk, code, message, ...)
   error(core.error { code = code, message = walk.name .. ": " .. message:format(...) }, 0)
 end
@@ -103,6 +106,7 @@ local function home_of(loop) return loop.home and loop.home() or loop end
 
 local function in_background(walk, job, loop)
   if job.started then return end
+  loop.wake(job.beginning)
   perform(walk, job)
   loop.wake(job)
 end
@@ -114,13 +118,14 @@ local function refuse_stray(walk, job, loop, value)
 end
 
 local function begin(walk, cursor, loop)
-  local job = { cursor = cursor, home = home_of(loop) }
+  local job = { cursor = cursor, home = home_of(loop), beginning = {} }
   local thread = loop.spawn(in_background, walk, job, loop)
   if loop.strays then loop.strays[thread] = function(value) refuse_stray(walk, job, loop, value) end end
   return job
 end
 
--- Begins what may begin while the items of the page in hand are used.
+-- Begins what may begin while the items of the page in hand are used. A coroutine does not run before its maker pauses:
+-- without that a program that only computes would have nothing under way meanwhile.
 local function look_ahead(walk, loop)
   local queue = walk.queue
   if queue[1] and queue[1].cursor ~= walk.next then
@@ -128,11 +133,13 @@ local function look_ahead(walk, loop)
     walk.queue = queue
   end
   if not loop.spawn then return end
-  for place = #queue + 1, pages_wanted(walk) do
+  local before = #queue
+  for place = before + 1, pages_wanted(walk) do
     local cursor = cursor_at(walk, place)
-    if cursor == nil then return end
+    if cursor == nil then break end
     queue[place] = begin(walk, cursor, loop)
   end
+  if #queue > before then loop.join(queue[#queue].beginning, PAUSE) end
 end
 
 -- Where nothing runs in the background, the next pages are fetched at once when one of them is needed. Not for a client
