@@ -21,8 +21,15 @@ end
 -- get_project(project_id), add_language(project_id, code), list_models(org_slug, project_slug), revoke(): README.md.
 -- token_info() gets a token first when there is none, then tells what is known of it: grant_id, organization_id,
 -- project_ids ({} means all), scopes, expires_in, expires_at, each nil while the service has not said it.
+-- Lists have an iterator too: each_organization(options), each_project(org_id, options), each_model(org_slug,
+-- project_slug, options), see each.lua.
 for row, name in ipairs(core.endpoints()) do
   methods[name] = function(client, ...) return run(client, call(client, row, ...)) end
+  local item = name:match "^list_(.+)s$"
+  if item then
+    local each = "each_" .. item
+    methods[each] = function(client, ...) return require "better_i18n.each"(each, name, row, client, ...) end
+  end
 end
 
 --- Any endpoint, also one that this client does not know yet.

@@ -52,8 +52,10 @@ function better_i18n.is_error(value) return core().is_error(value) end
 -- @raise invalid_argument
 function better_i18n.array(t) return core().array(t) end
 
--- Modules of their own; the last three are functions.
-local parts = { oauth = true, loop = true, store = true, all = true, async = true, signal = true }
+-- Modules of their own; the last four are functions.
+local parts = {
+  oauth = true, loop = true, store = true, testing = true, all = true, async = true, signal = true, pages = true,
+}
 
 return setmetatable(better_i18n, {
   __index = function(module, name)

@@ -162,6 +162,62 @@ local cases = {
     end,
   },
   {
+    name = "a list walked page by page, some fetched ahead", counters = { 5, 0, 1 }, grant = { page_size = 1 },
+    result = { SLUGS, { "1 of 4", "2 of 4", "3 of 4", "4 of 4" } },
+    run = function(make)
+      local slugs, numbers = {}, {}
+      for organization, number, response in make():each_organization() do
+        slugs[number] = organization.slug
+        numbers[number] = number .. " of " .. #SLUGS .. (response.status == 200 and "" or "?")
+      end
+      return { slugs, numbers }
+    end,
+  },
+  {
+    name = "pages that the service counts, side by side", counters = { 5, 0, 1 },
+    grant = { page_size = 1, paging = "page_total" }, result = SLUGS,
+    run = function(make)
+      local slugs = {}
+      for organization in make():each_organization { prefetch = 8 } do slugs[#slugs + 1] = organization.slug end
+      return slugs
+    end,
+  },
+  {
+    name = "a walk that breaks in the middle goes on where it did", counters = { 6, 0, 1 },
+    grant = { page_size = 1 },
+    faults = { { kind = "status", status = 400, body = { error = "odd" }, path = LIST, skip = 2 } },
+    result = { SLUGS, "odd", 2 },
+    run = function(make)
+      local client, slugs = make(), {}
+      local function walk(options)
+        for organization in client:each_organization(options) do slugs[#slugs + 1] = organization.slug end
+      end
+      local _, err = better_i18n.try(walk)
+      walk { cursor = err.next }
+      return { slugs, err.code, err.delivered }
+    end,
+  },
+  {
+    name = "a list that goes round", counters = { false, 0, 1 }, grant = { page_size = 1, repeat_cursor = true },
+    result = { code = "pagination_loop", revoked = false, retryable = false },
+    run = function(make)
+      local client = make()
+      return outcome(names, function() for _ in client:each_organization() do client:is_revoked() end end)
+    end,
+  },
+  {
+    name = "the CDN: a file, the same again, a miss, and no token", counters = { 0, 0, 0 },
+    result = { { "Willkommen", 200 }, { "Willkommen", 304, true }, { false, 200 } },
+    run = function(make)
+      local client = make()
+      local function ask(locale)
+        local messages, response = client:get_messages("acme/website-eu", locale, { namespace = "home" })
+        return { messages and messages.title or false, response.status, response.cached }
+      end
+      return { ask "de", ask "DE", ask "tlh" }
+    end,
+  },
+  {
     name = "an answer that is no JSON", counters = { 2, 0, 1 }, faults = { { kind = "bad_json", path = LIST } },
     result = fails { code = "invalid_response", status = 200 },
     run = function(make) return organizations(make()) end,

@@ -67,6 +67,14 @@ static void test_which_page_is_next(void **state) {
         {NULL, NULL, NULL, 1, 10, 0, -1, 0, ""},
         {NULL, NULL, NULL, -1, -1, -1, 1, 10, "page:2"},
         {NULL, NULL, NULL, -1, -1, -1, 1, 0, "page:2"}, /* an empty page may have a next one */
+        /* a service that gives less than it was asked for, and does not say so */
+        {NULL, "limit=100", NULL, -1, -1, 270, -1, 50, "page:2"},
+        {NULL, "limit=100&page=3", NULL, -1, -1, 270, -1, 50, "page:4"},
+        {NULL, "limit=100&page=4", NULL, -1, -1, 300, -1, 50, "page:5"},
+        {NULL, "limit=100&page=3", NULL, -1, -1, 270, -1, 70, ""}, /* the rest of the last page */
+        {NULL, "limit=100&page=7", NULL, -1, -1, 270, -1, 0, ""},
+        {NULL, "limit=0", NULL, -1, -1, 270, -1, 5, ""},
+        {NULL, "limit=100", NULL, -1, 100, 270, -1, 50, "page:2"},
         /* contradictions: what is said outright wins over what is counted */
         {NULL, NULL, NULL, 1, 10, 25, 0, 10, ""},
         {NULL, NULL, NULL, 3, 10, 25, 1, 5, "page:4"},
@@ -79,6 +87,70 @@ static void test_which_page_is_next(void **state) {
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         check(&rows[i]);
+}
+
+static void test_how_many_pages_follow(void **state) {
+    static const struct {
+        row page;
+        int64_t ahead;
+    } rows[] = {
+        {{NULL, NULL, NULL, 1, 10, 95, -1, 10, ""}, 9},
+        {{NULL, NULL, NULL, 1, 10, 95, 1, 10, ""}, 9},
+        {{NULL, NULL, NULL, 1, 10, 95, 0, 10, ""}, 0},
+        {{NULL, NULL, NULL, 9, 10, 95, -1, 10, ""}, 1},
+        {{NULL, NULL, NULL, 10, 10, 95, -1, 5, ""}, 0},
+        {{NULL, NULL, NULL, 10, 10, 95, 1, 5, ""}, 0}, /* one more, beyond what was counted */
+        {{NULL, "limit=10&page=2", NULL, -1, -1, 95, -1, 10, ""}, 8},
+        {{NULL, NULL, NULL, -1, -1, -1, 1, 10, ""}, 0},
+        {{NULL, NULL, "abc", 1, 10, 95, -1, 10, ""}, 0},
+        {{LINK, NULL, NULL, 1, 10, 95, -1, 10, ""}, 0},
+        {{NULL, "cursor=abc", NULL, 1, 10, 95, -1, 10, ""}, 0},
+        {{NULL, NULL, NULL, 1, 1, INT64_MAX, -1, 1, ""}, INT64_MAX - 1},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const row *r = &rows[i].page;
+        bi_bytes fields = {0};
+        bi_bytes_add_text(&fields, r->fields ? r->fields : "");
+        bi_page page = {.fields = &fields,
+                        .asked = {r->asked ? r->asked : "", r->asked ? strlen(r->asked) : 0},
+                        .has_cursor_member = r->cursor != NULL,
+                        .page = r->page,
+                        .limit = r->limit,
+                        .total = r->total,
+                        .has_more = r->has_more,
+                        .count = r->count};
+        if (bi_page_ahead(&page) != rows[i].ahead)
+            fail_msg("row %zu: %lld", i, (long long)bi_page_ahead(&page));
+        bi_bytes_clear(&fields);
+    }
+}
+
+static void test_the_page_so_many_further(void **state) {
+    static const struct {
+        const char *next;
+        int64_t pages;
+        const char *to;
+    } rows[] = {
+        {"page:2", 0, "page:2"},
+        {"page:2", 7, "page:9"},
+        {"page:999999999999999999", 1, "page:1000000000000000000"},
+        {"page:2", INT64_MAX - 2, "page:9223372036854775807"},
+        {"page:2", INT64_MAX - 1, NULL},
+        {"page:2", -1, NULL},
+        {"page:1000000000000000000", 1, NULL},
+        {"page:", 1, NULL},
+        {"page:2x", 1, NULL},
+        {"page:-2", 1, NULL},
+        {"cursor:2", 1, NULL},
+        {"link:/x", 1, NULL},
+        {"", 1, NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char to[BI_PAGE_NUMBERED] = "";
+        bool done = bi_page_skip(to, rows[i].next, strlen(rows[i].next), rows[i].pages);
+        if (done != (rows[i].to != NULL) || (done && strcmp(to, rows[i].to) != 0))
+            fail_msg("%s + %lld: %s", rows[i].next, (long long)rows[i].pages, to);
+    }
 }
 
 static void apply(const char *base, const char *first, const char *next, const char *expected) {
@@ -176,6 +248,8 @@ static void test_no_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_which_page_is_next),
+        cmocka_unit_test(test_how_many_pages_follow),
+        cmocka_unit_test(test_the_page_so_many_further),
         cmocka_unit_test(test_how_a_page_is_asked_for),
         cmocka_unit_test(test_where_a_link_may_not_lead),
         cmocka_unit_test(test_what_is_no_next_at_all),

@@ -45,6 +45,10 @@ static void push_response(lua_State *L, const bi_task *task) {
     set_request_id(L, x);
     bi_fields_push(L, &x->answer.fields);
     lua_setfield(L, -2, "headers");
+    if (!bi_call_is_cached(call))
+        return;
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "cached");
 }
 
 /* --- Lists ----------------------------------------------------------------------------------------------------- */
@@ -138,8 +142,23 @@ static void set_position(lua_State *L, const bi_call *call, int body, int items,
     if (next->length) {
         lua_pushlstring(L, next->data, next->length);
         lua_setfield(L, response, "next");
+        int64_t ahead = bi_page_ahead(&page);
+        if (ahead > 0) {
+            bi_pushinteger(L, ahead);
+            lua_setfield(L, response, "ahead");
+        }
     }
     lua_settop(L, response);
+}
+
+int bi_lua_page_skip(lua_State *L) {
+    size_t length;
+    char to[BI_PAGE_NUMBERED];
+    const char *next = luaL_checklstring(L, 1, &length);
+    if (!bi_page_skip(to, next, length, (int64_t)luaL_checkinteger(L, 2)))
+        return 0;
+    lua_pushstring(L, to);
+    return 1;
 }
 
 /* --- The end of a task ----------------------------------------------------------------------------------------- */
@@ -161,7 +180,7 @@ static int reject(lua_State *L, bi_task *task, const char *why) {
 /* [-0, +1, e] The body as Lua has it; raises when it is not what it should be. */
 static void push_body(lua_State *L, bi_task *task) {
     bi_call *call = task->call;
-    bi_bytes *body = &call->exchange.answer.body;
+    const bi_bytes *body = bi_call_body(call);
     if (call->raw) {
         lua_pushlstring(L, bi_bytes_text(body), body->length);
         return;
@@ -186,6 +205,36 @@ static void finish_list(lua_State *L, bi_task *task, int body) {
     push_response(L, task);
     set_position(L, call, body, items,
                  &call->body); /* the request's body is spent: its memory serves once more */
+}
+
+/* [-0, +0, e] Whether the object at `file` is the CDN's way to say that there is none. */
+static bool is_miss(lua_State *L, int file) {
+    lua_pushnil(L);
+    bool is_empty = lua_next(L, file) == 0;
+    if (!is_empty)
+        lua_pop(L, 2);
+    lua_getfield(L, file, "fallback");
+    bool is_fallback = lua_isboolean(L, -1) && lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return bi_cdn_is_miss(is_empty, is_fallback);
+}
+
+/* [-1, +1, e] A file of the CDN is on the top: nil takes its place when there is none, or when the caller asked himself
+ * whether it has changed and it has not. */
+static void finish_file(lua_State *L, bi_task *task) {
+    bi_call *call = task->call;
+    int file = lua_gettop(L);
+    bool is_absent = call->exchange.answer.status == 304 && !bi_call_is_cached(call);
+    if (!is_absent && (!lua_istable(L, file) || bi_is_array(L, file)))
+        reject(L, task, "it is no JSON object");
+    if (!is_absent) {
+        is_absent = is_miss(L, file);
+        bi_call_remember(call, is_absent);
+    }
+    if (is_absent) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+    }
 }
 
 static void set_expiry(lua_State *L, const bi_token *token, bi_now now) {
@@ -294,6 +343,8 @@ static void push_result(lua_State *L, bi_task *task) {
         lua_pushboolean(L, true);
     else
         push_body(L, task);
+    if (row->host == BI_HOST_CDN)
+        finish_file(L, task);
     if (row->list)
         finish_list(L, task, lua_gettop(L));
     else

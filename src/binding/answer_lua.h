@@ -15,4 +15,7 @@ int bi_lua_info(lua_State *L);
 int bi_lua_tokens(lua_State *L);
 int bi_lua_over(lua_State *L);
 
+/* core.page_skip(next, pages) → the `next` that leads so many pages further, or nil when its page has no number. */
+int bi_lua_page_skip(lua_State *L);
+
 #endif

@@ -26,6 +26,12 @@ static const bi_option list_options[] = {
     {"signal", BI_OPTION_SIGNAL},   {NULL, BI_OPTION_TEXT},
 };
 
+static const bi_option file_options[] = {
+    {"timeout", BI_OPTION_SECONDS}, {"max_retries", BI_OPTION_COUNT}, {"headers", BI_OPTION_TABLE},
+    {"query", BI_OPTION_TABLE},     {"signal", BI_OPTION_SIGNAL},     {"namespace", BI_OPTION_TEXT},
+    {NULL, BI_OPTION_TEXT},
+};
+
 static const bi_option custom_options[] = {
     {"timeout", BI_OPTION_SECONDS},   {"max_retries", BI_OPTION_COUNT},
     {"headers", BI_OPTION_TABLE},     {"query", BI_OPTION_TABLE},
@@ -41,29 +47,92 @@ static void check_memory(lua_State *L, const bi_bytes *bytes) {
 
 /* --- Path ------------------------------------------------------------------------------------------------------ */
 
+/* [-0, +1, m] BCP 47 knows no case; the service writes lower case (API.md). */
+static void push_lower(lua_State *L, int index) {
+    size_t length;
+    const char *text = lua_tolstring(L, index, &length);
+    luaL_Buffer buffer;
+    luaL_buffinit(L, &buffer);
+    for (size_t i = 0; i < length; i++)
+        luaL_addchar(&buffer, bi_ascii_lower(text[i]));
+    luaL_pushresult(&buffer);
+}
+
+static void check_part(lua_State *L, const char *where, const char *name, const bi_span *part) {
+    const char *wrong = bi_url_check_part(part->text, part->length);
+    if (wrong)
+        bi_error_argument(L, where, "%s is refused: %s", name, wrong);
+}
+
+/* [-0, +1, v] One argument as one part; what it borrows stays on the stack. */
+static void read_part(lua_State *L, const char *where, const char *name, int argument,
+                      bi_span *part) {
+    bi_option_check(L, argument, where, name, BI_OPTION_ANY_TEXT);
+    if (strcmp(name, "locale") == 0)
+        push_lower(L, argument);
+    else
+        lua_pushvalue(L, argument);
+    part->text = lua_tolstring(L, -1, &part->length);
+    check_part(L, where, name, part);
+}
+
+/* [-0, +0, v] "org/project" as the two parts that it is (API.md). */
+static void read_project(lua_State *L, const char *where, int argument, bi_span parts[2]) {
+    size_t length;
+    bi_option_check(L, argument, where, "project", BI_OPTION_ANY_TEXT);
+    const char *text = lua_tolstring(L, argument, &length);
+    const char *slash = memchr(text, '/', length);
+    if (!slash || memchr(slash + 1, '/', length - (size_t)(slash + 1 - text)))
+        bi_error_argument(L, where, "project must be the slugs \"organization/project\"");
+    parts[0] = (bi_span){text, (size_t)(slash - text)};
+    parts[1] = (bi_span){slash + 1, length - parts[0].length - 1};
+    check_part(L, where, "project", &parts[0]);
+    check_part(L, where, "project", &parts[1]);
+}
+
+/* [-0, +1, v] The option of the table at `options`, if that is one; the CDN calls the default `translations`. */
+static void read_namespace(lua_State *L, const char *where, int options, bi_span *part) {
+    *part = (bi_span){"translations", 12};
+    if (!lua_istable(L, options)) {
+        lua_pushnil(L);
+        return;
+    }
+    bi_option_get(L, options, "namespace");
+    if (lua_isnil(L, -1))
+        return;
+    bi_option_check(L, lua_gettop(L), where, "namespace", BI_OPTION_TEXT);
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length);
+    if (length != 7 || memcmp(text, "default", 7) != 0)
+        *part = (bi_span){text, length};
+    check_part(L, where, "namespace", part);
+}
+
+static bi_span own_grant(lua_State *L, const bi_call *call) {
+    if (!call->account->grant_id)
+        bi_error_argument(L, call->endpoint.name,
+                          "grant_id is missing: the client was made without one");
+    return (bi_span){call->account->grant_id, strlen(call->account->grant_id)};
+}
+
 /* Reads the arguments from *argument on as the parts of the row's path, in its order; the grant is our own. */
 static void read_path(lua_State *L, bi_call *call, int *argument) {
     const char *where = call->endpoint.name;
-    bi_span parts[3];
+    bi_span parts[4];
     size_t count = 0;
     for (const char *at = strchr(call->endpoint.path, '{'); at; at = strchr(at + 1, '{')) {
-        size_t length = strcspn(at + 1, "}");
-        lua_pushlstring(L, at + 1, length);
+        lua_pushlstring(L, at + 1, strcspn(at + 1, "}"));
         const char *name = lua_tostring(L, -1);
-        if (strcmp(name, "grant_id") == 0) {
-            if (!call->account->grant_id)
-                bi_error_argument(L, where, "grant_id is missing: the client was made without one");
-            parts[count++] = (bi_span){call->account->grant_id, strlen(call->account->grant_id)};
-        } else {
-            bi_span *part = &parts[count++];
-            bi_option_check(L, *argument, where, name, BI_OPTION_ANY_TEXT);
-            part->text = lua_tolstring(L, *argument, &part->length);
-            const char *wrong = bi_url_check_part(part->text, part->length);
-            if (wrong)
-                bi_error_argument(L, where, "%s is refused: %s", name, wrong);
-            ++*argument;
-        }
-        lua_pop(L, 1);
+        if (strcmp(name, "grant_id") == 0)
+            parts[count++] = own_grant(L, call);
+        else if (strcmp(name, "namespace") == 0)
+            read_namespace(L, where, *argument, &parts[count++]);
+        else if (strcmp(name, "org") == 0)
+            read_project(L, where, (*argument)++, &parts[count++]);
+        else if (strcmp(name, "project") == 0)
+            count++; /* read with its organization */
+        else
+            read_part(L, where, name, (*argument)++, &parts[count++]);
     }
     bi_request_expand(&call->target, call->endpoint.path, parts, count);
     check_memory(L, &call->target);
@@ -244,17 +313,6 @@ static void read_payload(lua_State *L, bi_call *call, int index) {
     encode_body(L, call, index, "payload");
 }
 
-/* [-0, +1, m] BCP 47 knows no case; the service writes lower case (API.md). */
-static void push_lower(lua_State *L, int index) {
-    size_t length;
-    const char *text = lua_tolstring(L, index, &length);
-    luaL_Buffer buffer;
-    luaL_buffinit(L, &buffer);
-    for (size_t i = 0; i < length; i++)
-        luaL_addchar(&buffer, bi_ascii_lower(text[i]));
-    luaL_pushresult(&buffer);
-}
-
 static void read_fields(lua_State *L, bi_call *call, int *argument) {
     lua_createtable(L, 0, BI_ENDPOINT_FIELDS);
     int table = lua_gettop(L);
@@ -312,6 +370,12 @@ static void read_list_position(lua_State *L, bi_call *call, int options) {
     check_memory(L, &call->target);
 }
 
+static const bi_option *options_of(const bi_endpoint *row) {
+    if (row->list)
+        return list_options;
+    return row->namespaced ? file_options : call_options;
+}
+
 /* The table of options at `argument`, and nothing behind it. */
 static void read_options(lua_State *L, bi_call *call, int argument, int last) {
     const char *where = call->endpoint.name;
@@ -321,7 +385,7 @@ static void read_options(lua_State *L, bi_call *call, int argument, int last) {
     if (last < argument || lua_isnil(L, argument))
         return;
     bi_option_check(L, argument, where, "the table of options", BI_OPTION_TABLE);
-    bi_options_check(L, argument, where, call->endpoint.list ? list_options : call_options);
+    bi_options_check(L, argument, where, options_of(&call->endpoint));
     read_common(L, call, argument);
     if (call->endpoint.list)
         read_list_position(L, call, argument);
@@ -342,7 +406,7 @@ int bi_lua_call(lua_State *L) {
     luaL_argcheck(L, row < bi_endpoint_count, 2, "no such endpoint");
     bi_client_check(L, 1, bi_endpoints[row].name);
     int argument = 3, last = lua_gettop(L);
-    luaL_checkstack(L, 20 + ARGUMENTS_MOST, "arguments");
+    luaL_checkstack(L, 30 + ARGUMENTS_MOST, "arguments");
     if (last < ARGUMENTS_MOST) /* so that what is missing is nil */
         lua_settop(L, ARGUMENTS_MOST);
     int task = lua_gettop(L) + 1;

@@ -49,6 +49,7 @@ static const luaL_Reg functions[] = {
     {"request", bi_lua_request},
     {"answer", bi_lua_answer},
     {"finish", bi_lua_finish},
+    {"page_skip", bi_lua_page_skip},
     {"info", bi_lua_info},
     {"tokens", bi_lua_tokens},
     {"over", bi_lua_over},

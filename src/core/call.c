@@ -14,7 +14,9 @@ bi_call *bi_call_new(bi_config *config, bi_account *account, const bi_endpoint *
     bi_exchange_init(&call->exchange);
     bi_failure_init(&call->failure);
     call->config = bi_config_hold(config);
-    call->account = account ? bi_account_hold(account) : NULL;
+    /* The CDN is public: no token goes there, and neither a revoked grant nor its rate limit concern it. */
+    bool is_public = endpoint->host == BI_HOST_CDN;
+    call->account = account && !is_public ? bi_account_hold(account) : NULL;
     call->endpoint = *endpoint;
     call->fields.secret = true;
     call->body.secret = true;
@@ -32,6 +34,7 @@ void bi_call_free(bi_call *call) {
     if (!call)
         return;
     leave_flight(call);
+    bi_cdn_file_release(call->known);
     bi_exchange_clear(&call->exchange);
     bi_failure_clear(&call->failure);
     bi_bytes_clear(&call->target);
@@ -102,13 +105,23 @@ static bool copy_fields(bi_wire_request *request, const bi_bytes *fields) {
     return bi_bytes_add(&request->fields, bi_bytes_text(fields), fields->length);
 }
 
+/* A caller who asks himself keeps the file himself. */
+static bool ask_if_changed(bi_call *call) {
+    bi_wire_request *request = &call->exchange.request;
+    if (call->endpoint.host != BI_HOST_CDN || bi_request_has(request, "If-None-Match"))
+        return true;
+    bi_cdn_file_release(call->known);
+    call->known = bi_cdn_find(&call->config->cdn, bi_bytes_text(&call->target));
+    return !call->known || bi_request_default(request, "If-None-Match", call->known->etag);
+}
+
 /* A body stays with the call, so that a repetition after a 401 finds it again. */
 static bool fill_request(bi_call *call) {
     bi_wire_request *request = &call->exchange.request;
     request->has_body = call->has_body || bi_request_wants_length(call->endpoint.method);
     request->body.secret = true;
     request->once = call->endpoint.safety != BI_SAFETY_READ;
-    return copy_fields(request, &call->fields) &&
+    return copy_fields(request, &call->fields) && ask_if_changed(call) &&
            bi_request_begin(request, call->config, call->endpoint.method, call->endpoint.host,
                             &call->target) &&
            (!call->token || bi_request_authorize(request, &call->token->secret)) &&
@@ -346,6 +359,22 @@ bi_need bi_call_step(bi_call *call, const bi_input *input) {
         break;
     }
     return BI_NEED_DONE;
+}
+
+bool bi_call_is_cached(const bi_call *call) {
+    return call->known && call->exchange.answer.status == 304;
+}
+
+const bi_bytes *bi_call_body(const bi_call *call) {
+    return bi_call_is_cached(call) ? &call->known->body : &call->exchange.answer.body;
+}
+
+void bi_call_remember(bi_call *call, bool is_miss) {
+    const char *target = bi_bytes_text(&call->target);
+    if (is_miss)
+        bi_cdn_forget(&call->config->cdn, target);
+    else if (call->exchange.answer.status == 200)
+        bi_cdn_keep(&call->config->cdn, target, &call->exchange.answer);
 }
 
 void bi_call_cancel(bi_call *call, const char *code, const char *message) {

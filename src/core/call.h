@@ -4,6 +4,7 @@
 #define BI_CORE_CALL_H
 
 #include "core/account.h"
+#include "core/cdn.h"
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/flight.h"
@@ -21,14 +22,16 @@ typedef enum bi_call_state {
 typedef struct bi_call {
     bi_exchange exchange;
     bi_config *config;    /* held */
-    bi_account *account;  /* held; NULL outside a grant (OAuth's own calls) */
+    bi_account *account;  /* held; NULL outside a grant: OAuth's own calls, the CDN */
     bi_endpoint endpoint; /* a copy of the row; client:request fills its own */
     bi_bytes target;      /* path and query */
     bi_bytes path;        /* without the query, for people */
     bi_bytes fields;      /* more header fields, each "Name: value" with a NUL behind it */
     bi_bytes body;        /* moved into the request */
     bool has_body;
-    bool raw;          /* the caller takes the bytes: no Accept of ours, HTML is no trouble */
+    bi_cdn_file
+        *known; /* held: the file of which the CDN is asked whether it has changed, or NULL */
+    bool raw;   /* the caller takes the bytes: no Accept of ours, HTML is no trouble */
     bi_flight *flight; /* held while it is joined or to be driven; NULL otherwise */
     bool background;   /* RENEW: the token in hand still serves, so nobody needs to wait */
     bi_call_state state;
@@ -51,6 +54,15 @@ bi_need bi_call_step(bi_call *call, const bi_input *input);
 /* Ends it wherever it is: what was sent may have been done, and the failure says so. A call that has its answer and
  * only waits for on_response keeps it. */
 void bi_call_cancel(bi_call *call, const char *code, const char *message);
+
+/* Whether a success came without its body, because the one that is known still holds. */
+bool bi_call_is_cached(const bi_call *call);
+
+/* The body of a success: what came, or what is known. Borrowed. */
+const bi_bytes *bi_call_body(const bi_call *call);
+
+/* A success of the CDN's: keeps it for the next call, or, when it is a miss, forgets what was kept. */
+void bi_call_remember(bi_call *call, bool is_miss);
 
 static inline bool bi_call_has_ended(const bi_call *call) {
     return call->state == BI_CALL_ENDED;

@@ -25,6 +25,7 @@ void bi_config_release(bi_config *config) {
         return;
     for (size_t i = 0; i < BI_HOSTS; i++)
         bi_free(config->hosts[i]);
+    bi_cdn_clear(&config->cdn);
     bi_free(config->user_agent);
     bi_free(config);
 }

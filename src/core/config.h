@@ -3,6 +3,7 @@
 #ifndef BI_CORE_CONFIG_H
 #define BI_CORE_CONFIG_H
 
+#include "core/cdn.h"
 #include "core/endpoint.h"
 
 #include <stdbool.h>
@@ -19,6 +20,7 @@ typedef struct bi_config {
     bool debug;  /* a redacted trace on standard error */
     bool closed; /* close() was called: calls under way end as cancelled */
     bool on_tokens, on_revoked, on_request, on_response; /* whether somebody listens */
+    bi_cdn_cache cdn; /* files that calls have brought: the one thing here that changes */
     unsigned references;
 } bi_config;
 

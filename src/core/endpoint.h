@@ -36,7 +36,9 @@ typedef struct bi_endpoint {
     const char *name; /* of the client's method */
     const char *method;
     bi_host host;
-    const char *path; /* {name} marks a part that is an argument of that name */
+    const char
+        *path; /* {name} marks a part that is an argument of that name; {org}/{project} are one,
+                         "org/project", and a {locale} is lower case on the wire */
     bi_token_kind token;
     const char *scope; /* NULL: none is needed */
     bi_safety safety;
@@ -47,7 +49,8 @@ typedef struct bi_endpoint {
     bool local;     /* answered from the token record: it only makes sure that there is a token */
     bool tokens;    /* its answer holds tokens, which are read by reply.c */
     bi_argument_body body;
-    bool language; /* the positional field is a language code: lower case on the wire */
+    bool language;   /* the positional field is a language code: lower case on the wire */
+    bool namespaced; /* its last part is the option `namespace`, the file of a locale */
     const char *fields[BI_ENDPOINT_FIELDS]; /* NULL behind the last */
 } bi_endpoint;
 

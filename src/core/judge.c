@@ -4,6 +4,7 @@
 #include "core/exchange.h"
 #include "core/headers.h"
 #include "core/reply.h"
+#include "core/request.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -371,7 +372,15 @@ static bool judge_uncoded(bi_exchange *x) {
     return in_doubt(x);
 }
 
+/* The answer to "only if it has changed" is that it has not (RFC 9110, 15.4.5); unasked, a 304 means nothing. */
+static bool is_unchanged(const bi_exchange *x) {
+    return x->answer.status == 304 && (bi_request_has(&x->request, "If-None-Match") ||
+                                       bi_request_has(&x->request, "If-Modified-Since"));
+}
+
 static bool is_success(const bi_exchange *x) {
+    if (is_unchanged(x))
+        return true;
     if (x->answer.status < 200 || x->answer.status > 299)
         return false;
     return !(x->wants_json && x->answer.body.length > 0 &&

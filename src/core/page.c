@@ -33,23 +33,52 @@ static int64_t first_known(int64_t a, int64_t b, int64_t c) {
     return b >= 0 ? b : c;
 }
 
+/* A list that is walked by cursor ends where none comes; its total is no page number. */
+static bool is_by_cursor(const bi_page *page) {
+    bi_bytes cursor = {0};
+    bool by_cursor = bi_query_find(page->asked, "cursor", &cursor) != 0;
+    bi_bytes_clear(&cursor);
+    return by_cursor;
+}
+
+static int64_t this_number(const bi_page *page) {
+    return first_known(page->page, asked_number(page, "page"), 1);
+}
+
+/* Items on a whole page; 0 when nothing tells. A service that answers with fewer than it was asked for, and says no
+ * limit, has one of its own, unless this is the rest of the last page. */
+static int64_t page_size(const bi_page *page, int64_t here) {
+    int64_t count = (int64_t)page->count;
+    int64_t limit = first_known(page->limit, asked_number(page, "limit"), count);
+    if (page->limit >= 0 || count == 0 || count >= limit || limit == 0)
+        return limit;
+    bool is_rest = here - 1 == page->total / limit && page->total % limit == count;
+    return is_rest ? limit : count;
+}
+
+/* The number of the last page by what the list counts; 0 when it does not say. */
+static int64_t last_number(const bi_page *page, int64_t here) {
+    int64_t size = page->total > 0 ? page_size(page, here) : 0;
+    return size > 0 ? (page->total - 1) / size + 1 : 0;
+}
+
 /* 0: there is none. */
 static int64_t next_number(const bi_page *page) {
-    bi_bytes cursor = {0};
-    int by_cursor = bi_query_find(page->asked, "cursor", &cursor);
-    bi_bytes_clear(&cursor);
-    if (by_cursor !=
-        0) /* a list that is walked by cursor ends where none comes; its total is no page number */
-        return 0;
-    int64_t here = first_known(page->page, asked_number(page, "page"), 1);
-    if (here >= INT64_MAX / 2)
+    int64_t here = this_number(page);
+    if (here >= INT64_MAX / 2 || is_by_cursor(page))
         return 0;
     if (page->has_more >= 0)
         return page->has_more ? here + 1 : 0;
-    int64_t limit = first_known(page->limit, asked_number(page, "limit"), (int64_t)page->count);
-    if (page->total <= 0 || limit <= 0)
+    return here < last_number(page, here) ? here + 1 : 0;
+}
+
+int64_t bi_page_ahead(const bi_page *page) {
+    bi_span target;
+    if (page->has_cursor_member || bi_headers_link(page->fields, "next", &target) ||
+        next_number(page) == 0)
         return 0;
-    return here < (page->total - 1) / limit + 1 ? here + 1 : 0;
+    int64_t here = this_number(page), last = last_number(page, here);
+    return last > here ? last - here : 0;
 }
 
 bool bi_page_next(bi_bytes *next, const bi_page *page) {
@@ -68,6 +97,23 @@ bool bi_page_next(bi_bytes *next, const bi_page *page) {
             bi_bytes_add_format(next, "page:%" PRId64, number);
     }
     return !next->failed;
+}
+
+bool bi_page_skip(char to[BI_PAGE_NUMBERED], const char *next, size_t length, int64_t pages) {
+    static const char prefix[] = "page:";
+    size_t skip = sizeof prefix - 1;
+    if (length <= skip || length > skip + 18 || memcmp(next, prefix, skip) != 0)
+        return false;
+    int64_t number = 0;
+    for (size_t i = skip; i < length; i++) {
+        if (next[i] < '0' || next[i] > '9')
+            return false;
+        number = number * 10 + (next[i] - '0');
+    }
+    if (pages < 0 || pages > INT64_MAX - number)
+        return false;
+    snprintf(to, BI_PAGE_NUMBERED, "%s%" PRId64, prefix, number + pages);
+    return true;
 }
 
 /* Replaces the value of one query parameter: what it had is cut out, the new one put behind. */

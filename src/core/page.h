@@ -24,6 +24,14 @@ typedef struct bi_page {
 /* Appends what leads to the next page to `next`, or nothing on the last one. False: no memory. */
 bool bi_page_next(bi_bytes *next, const bi_page *page);
 
+/* How many pages are known to follow this one, or 0: only a list that counts its items in numbered pages says so. Where
+ * there are any, bi_page_skip leads to each. */
+int64_t bi_page_ahead(const bi_page *page);
+
+/* Writes what leads `pages` further than `next` does; false when `next` is no numbered page's. */
+#define BI_PAGE_NUMBERED 32
+bool bi_page_skip(char to[BI_PAGE_NUMBERED], const char *next, size_t length, int64_t pages);
+
 /* Makes `target` (path and query of a list's first page) the one of the page that `next` leads to. NULL, or why `next`
  * is refused: not from bi_page_next, or it points to another host than `base`. Static text. */
 const char *bi_page_apply(bi_bytes *target, const char *base, const char *next, size_t length);

@@ -22,7 +22,8 @@ bool bi_request_expand(bi_bytes *out, const char *template, const bi_span *parts
 }
 
 /* Header names know no case (RFC 9110, 5.1); ours are ASCII. */
-static bool has_field(const bi_bytes *fields, const char *name) {
+bool bi_request_has(const bi_wire_request *request, const char *name) {
+    const bi_bytes *fields = &request->fields;
     for (size_t at = 0; at < fields->length; at += strlen(fields->data + at) + 1) {
         const char *field = fields->data + at;
         if (bi_ascii_is(field, strcspn(field, ":"), name))
@@ -32,7 +33,7 @@ static bool has_field(const bi_bytes *fields, const char *name) {
 }
 
 bool bi_request_default(bi_wire_request *request, const char *name, const char *value) {
-    return has_field(&request->fields, name) ||
+    return bi_request_has(request, name) ||
            bi_wire_request_add_field(request, name, value, strlen(value));
 }
 

@@ -11,6 +11,9 @@
 /* Appends `template` with each {name} replaced by the next of `parts`, percent-encoded. */
 bool bi_request_expand(bi_bytes *out, const char *template, const bi_span *parts, size_t count);
 
+/* Whether it has a field of that name, without case. */
+bool bi_request_has(const bi_wire_request *request, const char *name);
+
 /* Appends a header field unless the request has one of that name: a caller's own field comes before ours. */
 bool bi_request_default(bi_wire_request *request, const char *name, const char *value);
 
