@@ -1,13 +1,13 @@
--- The MCP server's tools by their own names; answers as they came. Called by client.lua, which gives the table of methods
--- and the function that runs a task.
+-- The MCP server's tools by their own names; answers as they came. Called by client.lua, which gives the table of
+-- methods and the function that runs a task.
 
 local core = require "better_i18n.core"
 
 -- All pages of the list: a server may cut it where it likes.
-local function fetch_tools(client, run, options)
+local function fetch_tools(client, run, ...)
   local tools, seen, cursor = core.array {}, {}, nil
   while true do
-    local page, response = run(client, core.tools(client, cursor, options))
+    local page, response = run(client, core.tools(client, cursor, ...))
     for _, tool in ipairs(page.tools) do tools[#tools + 1] = tool end
     cursor = page.nextCursor
     if type(cursor) ~= "string" or cursor == "" then return tools, response end
@@ -29,14 +29,12 @@ return function(methods, run)
   --   `notices` (the texts behind the first) and `body` (the JSON-RPC result as it came)
   -- @raise as every call, and missing_scope, rate_limited, not_found, invalid_request or tool_error where the tool
   --   itself refuses; too_large with status 413 where the request is too large for the server
-  function methods.call_tool(client, name, arguments, options)
-    return run(client, core.tool(client, name, arguments, options))
-  end
+  function methods.call_tool(client, ...) return run(client, core.tool(client, ...)) end
 
   --- The tools that the MCP server has.
   -- @param options (table) `timeout, max_retries, headers, signal`, for each page
   -- @return an array of tools as the server describes them (`name, description, inputSchema, …`); the response of the
   --   last page
   -- @raise as every call
-  function methods.list_tools(client, options) return fetch_tools(client, run, options) end
+  function methods.list_tools(client, ...) return fetch_tools(client, run, ...) end
 end

@@ -75,6 +75,9 @@ int bi_lua_tool(lua_State *L) {
 int bi_lua_tools(lua_State *L) {
     static const char where[] = "list_tools";
     size_t length = 0;
+    int last = lua_gettop(L);
+    if (last > 3)
+        bi_error_argument(L, where, "too many arguments: it takes at most 1, not %d", last - 2);
     lua_settop(L, 3);
     bi_call *call = push_call(L, where);
     if (!lua_isnil(L, 2))
