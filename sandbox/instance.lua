@@ -7,10 +7,13 @@ local control_grants = require "control.grants"
 local crypto = require "crypto"
 local grants = require "state.grants"
 local journal = require "state.journal"
+local keys = require "state.keys"
 local authorize = require "service.authorize"
 local rules = require "faults.rules"
 local scopes = require "state.scopes"
+local sessions = require "service.mcp.sessions"
 local settings = require "state.settings"
+local syncs = require "state.syncs"
 
 local instance = {}
 
@@ -44,7 +47,8 @@ local function seed()
 end
 
 function instance.reset()
-  for _, part in ipairs { settings, clients, grants, company, journal, rules, authorize } do part.reset() end
+  local parts = { settings, clients, grants, company, keys, syncs, sessions, journal, rules, authorize }
+  for _, part in ipairs(parts) do part.reset() end
   seed()
 end
 
@@ -63,6 +67,8 @@ local function environment(start)
   local https = "https://localhost:"
   return {
     { "URL", "http://127.0.0.1:" .. start.http },
+    { "MCP_URL", "http://127.0.0.1:" .. start.http .. "/mcp" },
+    { "CDN_URL", "http://127.0.0.1:" .. start.http .. "/cdn" },
     { "TLS_URL", https .. start.tls },
     { "TLS_EXPIRED_URL", https .. start.expired },
     { "TLS_WRONG_HOST_URL", https .. start.wrong_host },
@@ -86,6 +92,8 @@ local function environment(start)
     { "OTHER_ORGANIZATION_ID", "org_2" },
     { "PROJECT_ID", "prj_1" },
     { "PROJECT_SLUG", "website-eu" },
+    { "TOOL_PROJECT", "acme/website-eu" },
+    { "BIG_PROJECT", "acme/big" },
     { "DIR", start.dir },
   }
 end

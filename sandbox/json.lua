@@ -14,12 +14,14 @@ end
 
 local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
-local function escape(char)
-  return escapes[char] or string.format("\\u%04x", char:byte())
+for code = 0, 127 do
+  local char = string.char(code)
+  if char:find "%c" then escapes[char] = escapes[char] or string.format("\\u%04x", code) end
 end
 
 local function write_string(value)
-  return '"' .. value:gsub('[%c"\\]', escape) .. '"'
+  if not value:find '[%c"\\]' then return '"' .. value .. '"' end
+  return '"' .. value:gsub('[%c"\\]', escapes) .. '"'
 end
 
 local function write_number(value)
@@ -40,10 +42,29 @@ local function write_array(items, out)
   out[#out + 1] = "]"
 end
 
+-- Few keys by insertion, which LuaJIT compiles; many by table.sort.
+local function sorted_keys(object)
+  local keys, count = {}, 0
+  for key in pairs(object) do
+    count = count + 1
+    keys[count] = key
+  end
+  if count > 16 then
+    table.sort(keys)
+    return keys
+  end
+  for index = 2, count do
+    local key, place = keys[index], index - 1
+    while place > 0 and keys[place] > key do
+      keys[place + 1], place = keys[place], place - 1
+    end
+    keys[place + 1] = key
+  end
+  return keys
+end
+
 local function write_object(object, out)
-  local keys = {}
-  for key in pairs(object) do keys[#keys + 1] = key end
-  table.sort(keys)
+  local keys = sorted_keys(object)
   out[#out + 1] = "{"
   for index, key in ipairs(keys) do
     if index > 1 then out[#out + 1] = "," end

@@ -17,7 +17,9 @@ local main = {}
 -- A new part of the service is one more name here.
 local parts = {
   "service.authorize", "service.token", "service.register", "service.installations", "service.partner",
+  "service.mcp.endpoint", "service.cdn",
   "control.grants", "control.clients", "control.faults", "control.inspect", "control.tools",
+  "control.projects",
 }
 
 local function reset_route()
@@ -69,6 +71,7 @@ local function serve_counted(route, req, params)
   req.route_name = route.name or req.method .. " (unknown)"
   req.is_tool = route.options.tool
   identity.find(req, params)
+  if route.options.prepare then route.options.prepare(req, params) end
   journal.arrive(req)
   local entry = not req.is_tool and journal.write(identity.entry(req))
   local function real_answer()

@@ -7,8 +7,8 @@ function rules.reset()
   list = {}
 end
 
--- rule: kind, and optionally method, path (prefix), pattern (Lua pattern), grant_id, client_id,
--- on_connection_request, skip, times (a number or "always"), and the kind's own fields.
+-- rule: kind, and optionally method, path (prefix), pattern (Lua pattern), grant_id, client_id, tool and rpc_method
+-- (of an MCP request), on_connection_request, skip, times (a number or "always"), and the kind's own fields.
 function rules.add(rule)
   rule.id, next_id = next_id, next_id + 1
   rule.skip, rule.times, rule.hits = rule.skip or 0, rule.times or 1, 0
@@ -37,7 +37,16 @@ local function path_matches(rule, req)
   return rule.path or rule.pattern or not req.is_tool
 end
 
+local function holds(names, value)
+  for _, item in ipairs(names or {}) do
+    if item == value then return true end
+  end
+  return false
+end
+
 local function matches(rule, req)
+  if rule.tool and not holds(req.tools, rule.tool) then return false end
+  if rule.rpc_method and not holds(req.rpc_methods, rule.rpc_method) then return false end
   if rule.method and rule.method ~= req.method then return false end
   if rule.grant_id and (not req.grant or req.grant.id ~= rule.grant_id) then return false end
   if rule.client_id and req.client_id ~= rule.client_id then return false end

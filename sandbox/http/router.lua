@@ -14,6 +14,7 @@ end
 
 -- options.control: not part of the service, neither counted nor subject to faults.
 -- options.tool: for benchmarks; counted, but not written to the log.
+-- options.prepare: function(req, params), finds out what counters, log and faults want to know (req.tools, req.grant).
 -- options.cookies: a browser comes here, so cookies are fine.
 function router.add(routes)
   for _, entry in ipairs(routes) do

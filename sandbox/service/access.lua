@@ -1,5 +1,5 @@
 -- Who may: the checks that stand before every partner endpoint, with API.md's errors in one place.
--- service/installations.lua and service/partner.lua call it first.
+-- service/installations.lua, service/partner.lua and service/mcp/rpc.lua call it first.
 local grants = require "state.grants"
 local settings = require "state.settings"
 local reply = require "http.reply"
@@ -44,11 +44,26 @@ end
 function access.authorize(req, scope)
   local grant, refusal = access.authenticate(req, { installation = true })
   if not grant then return nil, refusal end
-  if not grants.has_scope(grant, scope) then
-    local message = "The grant lacks the scope " .. scope .. "."
-    return nil, reply.failure(403, "missing_scope", message, { required = scope })
-  end
+  refusal = access.without_scope(grant, scope)
+  if refusal then return nil, refusal end
   return grant
+end
+
+-- The reply to a grant that lacks the scope, or nil.
+function access.without_scope(grant, scope)
+  if grants.has_scope(grant, scope) then return nil end
+  local message = "The grant lacks the scope " .. scope .. "."
+  return reply.failure(403, "missing_scope", message, { required = scope })
+end
+
+-- Whether a project of the grant's organization is among its projects.
+function access.may_see(grant, project)
+  if project.grant_id and project.grant_id ~= grant.id then return false end
+  if #grant.project_ids == 0 or project.grant_id then return true end
+  for _, id in ipairs(grant.project_ids) do
+    if id == project.id then return true end
+  end
+  return false
 end
 
 -- The reply to a grant that reaches into another organization, or nil.

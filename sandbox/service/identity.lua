@@ -62,6 +62,7 @@ function identity.entry(req)
     authorization = authorization_kind(req),
     token = req.token and req.token.label,
     grant_id = req.grant and req.grant.id,
+    tools = req.tools,
     form = form and visible_form(form),
     body = not form and req.body or nil,
     http_version = req.http_version,

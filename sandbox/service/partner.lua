@@ -13,18 +13,11 @@ local function not_found(what)
   return reply.failure(404, what .. "_not_found", "There is no such " .. what .. ".")
 end
 
-local function may_see(grant, project)
-  if #grant.project_ids == 0 then return true end
-  for _, id in ipairs(grant.project_ids) do
-    if id == project.id then return true end
-  end
-  return false
-end
+local public_fields = { "id", "organizationId", "slug", "name", "sourceLanguage" }
 
 local function describe(project)
-  local copy = {}
-  for name, value in pairs(project) do copy[name] = value end
-  copy.targetLanguages = json.array(project.targetLanguages)
+  local copy = { targetLanguages = json.array(project.targetLanguages) }
+  for _, name in ipairs(public_fields) do copy[name] = project[name] end
   return copy
 end
 
@@ -62,7 +55,7 @@ local function list_projects(req, params)
   if not found then return problem end
   local visible = {}
   for _, project in ipairs(company.projects_of(found.id)) do
-    if may_see(grant, project) then visible[#visible + 1] = describe(project) end
+    if access.may_see(grant, project) and not project.unlisted then visible[#visible + 1] = describe(project) end
   end
   return paging.reply(req, grant, "projects", visible)
 end
@@ -73,7 +66,7 @@ local function list_models(req, params)
   local found, problem = organization(grant, "slug", params.org_slug)
   if not found then return problem end
   local project = company.find_project_by_slug(found.id, params.project_slug)
-  if not project or not may_see(grant, project) then return not_found "project" end
+  if not project or not access.may_see(grant, project) then return not_found "project" end
   -- API.md names no envelope for models; `data` is the neutral one of its list.
   return paging.reply(req, grant, "data", company.models_of(project))
 end
@@ -110,7 +103,7 @@ local function addressed_project(grant, params)
   if not project then return nil, not_found "project" end
   local refusal = access.other_organization(grant, project.organizationId)
   if refusal then return nil, refusal end
-  if not may_see(grant, project) then return nil, not_found "project" end
+  if not access.may_see(grant, project) then return nil, not_found "project" end
   return project
 end
 

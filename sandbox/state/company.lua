@@ -28,6 +28,9 @@ local model_rows = {
   { "blog-post", "Blogbeitrag" }, { "faq", "よくある質問" }, { "landing-page", "Page d'accueil" },
 }
 
+-- More fields of a project, for keys and the CDN: `shared` (one set of keys for all grants), `unlisted` (REST lists
+-- leave it out), `grant_id` (only this grant sees it), `born_with` (state/keys.lua), `settings`, `file_structure`
+-- (`namespaced`, `single`), `key_format` (`flat`, `nested`).
 function company.add_project(organization_id, slug, name, source_language, target_languages)
   local project = {
     id = string.format("prj_%d", next_id),
@@ -36,6 +39,11 @@ function company.add_project(organization_id, slug, name, source_language, targe
     name = name,
     sourceLanguage = source_language,
     targetLanguages = target_languages,
+    settings = {},
+    shared = true,
+    born_with = 0,
+    file_structure = "namespaced",
+    key_format = "flat",
   }
   next_id = next_id + 1
   projects[#projects + 1] = project
@@ -57,6 +65,14 @@ function company.reset()
   company.add_project("org_2", "tea", "お茶", "ja", { "en", "zh-hant" })
   company.add_project("org_2", "catalogue", "カタログ", "ja", { "en" })
   company.add_project("org_3", "library", "المكتبة", "ar", { "en", "fr" })
+  local big = company.add_project("org_1", "big", "Ten thousand keys", "en", { "de", "fr", "ja", "ar", "pt-br" })
+  -- What the instance is born with, each grant changes for itself.
+  for _, project in ipairs(projects) do
+    project.shared, project.born_with = false, nil
+    if project.slug:find "^shop" then project.file_structure = "single" end
+    if project.slug:find "^help" then project.key_format = "nested" end
+  end
+  big.born_with, big.unlisted = 10000, true
 end
 
 function company.organizations()

@@ -11,6 +11,7 @@ local function new_counters()
     total = 0, by_route = {}, in_flight = 0, max_concurrent = 0, http2_requests = 0, connections = 0,
     refreshes = 0, refresh_requests = 0, mints = 0, exchanges = 0, authorizations = 0,
     revocations = 0, faults = 0, max_concurrent_by_route = {}, in_flight_by_route = {}, seen = {},
+    tools = {}, rpc = {}, cdn_with_credentials = 0,
   }
 end
 
@@ -33,7 +34,13 @@ function journal.count(name, grant)
   end
 end
 
+local function count_names(counts, names)
+  for _, name in ipairs(names or {}) do counts[name] = (counts[name] or 0) + 1 end
+end
+
 local function enter(counters, req)
+  count_names(counters.tools, req.tools)
+  count_names(counters.rpc, req.rpc_methods)
   local route = req.route_name
   counters.total = counters.total + 1
   counters.by_route[route] = (counters.by_route[route] or 0) + 1

@@ -20,6 +20,28 @@ local defaults = {
   repeat_cursor = false, -- every page points to itself
   empty_pages = false, -- an empty page before each full one
   link_base = "", -- where Link points; empty: to the same host
+  mcp_answer = "json",
+  mcp_sessions = "none", -- required: 400 until initialize, 404 for an unknown session
+  rpc_error_status = 200, -- another: JSON-RPC errors come with that status and `id: null`
+  hide_causes = false, -- 401, 403, 410 and 429 of a tool arrive as its own obscure error
+  missing_scope_form = "http", -- tool: a tool error that names missing_scope
+  mcp_401 = 0, -- so many valid tokens are answered 401 "Invalid session"
+  mcp_wrong_id = 0, -- so many answers carry another request's id
+  mcp_early_end = 0, -- so many SSE streams end before the answer
+  update_notice = "", -- a later text item of each tool's answer
+  sse_prime = false,
+  sse_comments = false,
+  sse_notification = false,
+  sse_request = false,
+  sse_batch = false,
+  sse_split = false,
+  sse_line_end = "lf",
+  sse_bom = false,
+  sync_ms = 200,
+  sync_outcome = "completed",
+  publish_cooldown = 30, -- seconds
+  publish_destination = "cdn",
+  cdn_miss = "empty",
 }
 
 local choices = {
@@ -29,6 +51,13 @@ local choices = {
     none = true, link = true, nextCursor = true, next_cursor = true,
     page = true, page_total = true, page_has_more = true,
   },
+  mcp_answer = { json = true, sse = true },
+  mcp_sessions = { none = true, required = true },
+  missing_scope_form = { http = true, tool = true },
+  sse_line_end = { lf = true, crlf = true, cr = true },
+  sync_outcome = { completed = true, failed = true },
+  publish_destination = { github = true, cdn = true, none = true },
+  cdn_miss = { empty = true, fallback = true },
 }
 
 local global = {}
@@ -69,6 +98,15 @@ function settings.set(grant, values)
   local target = grant and grant.settings or global
   for name, value in pairs(values) do target[name] = value end
   return nil
+end
+
+-- For a setting that says how many times: whether this is one of them. Counts down.
+function settings.take(grant, name)
+  local left = settings.of(grant, name)
+  if left <= 0 then return false end
+  local target = grant and grant.settings or global
+  target[name] = left - 1
+  return true
 end
 
 function settings.all(grant)

@@ -65,6 +65,13 @@ function sandbox.clear_faults(grant)
   return sandbox.control("clear_faults", { grant_id = grant and grant.grant_id })
 end
 
+--- A project of the grant's own ("org/slug") with that many keys, or those rows; fields as in sandbox/README.md.
+function sandbox.project(grant, fields)
+  local copy = { grant_id = grant.grant_id }
+  for name, value in pairs(fields or {}) do copy[name] = value end
+  return sandbox.control("project", copy).project
+end
+
 local function query(grant) return grant and "grant=" .. grant.grant_id or "" end
 
 function sandbox.counters(grant) return ask("GET", "/_sandbox/counters?" .. query(grant)) end
