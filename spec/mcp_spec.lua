@@ -3,8 +3,12 @@
 local better_i18n = require "better_i18n"
 local cjson = require "cjson"
 local expect = require "spec.support.expect"
+local sandbox = require "spec.support.sandbox"
 
 local JSON = { ["Content-Type"] = "application/json" }
+
+setup(sandbox.start)
+teardown(sandbox.stop)
 
 -- A client whose requests come to `serve(request, message)`, message being the decoded JSON-RPC request.
 local function client_of(serve, options)
@@ -220,5 +224,178 @@ describe("list_tools", function()
     expect.failure("invalid_response", other.list_tools, other)
     expect.refused("the table of options", client.list_tools, client, "x")
     expect.refused("too many arguments", client.list_tools, client, {}, 1)
+  end)
+end)
+
+local ALL = {
+  "org:read", "projects:read", "keys:read", "keys:write", "translations:read", "translations:write",
+  "translations:publish",
+}
+
+-- A grant with these settings, and a client of it that mints.
+local function connect(fields, options)
+  local merged = { client_id = sandbox.CLIENT_ID, scopes = ALL }
+  for name, value in pairs(fields or {}) do merged[name] = value end
+  local grant = sandbox.grant(merged)
+  return sandbox.connected(grant, options), grant
+end
+
+local function first_page(client) return client:call_tool("listKeys", { project = sandbox.TOOL_PROJECT, limit = 2 }) end
+
+describe("against the sandbox", function()
+  local forms = {
+    { "JSON", {} },
+    { "events", { mcp_answer = "sse" } },
+    { "events, primed and commented", { mcp_answer = "sse", sse_prime = true, sse_comments = true, sse_bom = true } },
+    { "events behind notifications and requests", {
+      mcp_answer = "sse", sse_notification = true, sse_request = true, update_notice = "1.2.3 is out",
+    } },
+    { "a batch over several lines", { mcp_answer = "sse", sse_batch = true, sse_split = true, sse_line_end = "cr" } },
+    { "CRLF", { mcp_answer = "sse", sse_split = true, sse_line_end = "crlf", sse_prime = true } },
+    { "JSON with sessions", { mcp_sessions = "required" } },
+    { "events with sessions", { mcp_answer = "sse", mcp_sessions = "required", sse_prime = true } },
+  }
+  for _, form in ipairs(forms) do
+    it("answers as " .. form[1], function()
+      local client = connect(form[2])
+      local plain = connect()
+      local data, response = first_page(client)
+      assert.equal(2, #data.k)
+      assert.same(first_page(plain), data)
+      assert.same({ form[2].update_notice }, response.notices)
+      assert.is_true(#client:list_tools() == 16)
+    end)
+  end
+
+  it("begins a session once, and anew when it has ended", function()
+    local client, grant = connect { mcp_sessions = "required" }
+    for _ = 1, 3 do first_page(client) end
+    assert.equal(1, sandbox.counters(grant).rpc.initialize)
+    sandbox.control("end_sessions", { grant_id = grant.grant_id })
+    for _ = 1, 2 do first_page(client) end
+    local counters = sandbox.counters(grant)
+    assert.equal(2, counters.rpc.initialize)
+    assert.equal(1 + 3 + 1 + 2, counters.tools.listKeys) -- each session cost one refusal
+  end)
+
+  it("writes what reads then find", function()
+    local client, grant = connect { mcp_answer = "sse" }
+    local project = sandbox.project(grant, { languages = { "de", "ar" } })
+    local text = "\216\167\217\132\216\179\217\132\216\167\217\133 \"x\"\n\240\159\145\139"
+    local key = { n = "hello", v = "Hi", t = { ar = text } }
+    local made = client:call_tool("createKeys", { project = project, k = { key } })
+    assert.equal(1, made.new)
+    local found = client:call_tool("getTranslations", { project = project, languages = { "ar" } })
+    assert.equal(text, found.keys[1].tr.ar.t)
+  end)
+
+  it("names the missing scope in every form", function()
+    local scopes = { "org:read", "keys:read" }
+    local forms_of_no = {
+      {}, { missing_scope_form = "tool" }, { missing_scope_form = "tool", mcp_answer = "sse" }, { hide_causes = true },
+    }
+    for _, fields in ipairs(forms_of_no) do
+      fields.scopes = scopes
+      local client, grant = connect(fields)
+      local err = expect.failure("missing_scope", client.call_tool, client, "deleteKeys",
+        { project = sandbox.TOOL_PROJECT, keyIds = { "x" } })
+      assert.equal("keys:write", err.required_scope)
+      for _, line in ipairs(sandbox.lines(grant)) do assert.is_nil(line:find("/me", 1, true)) end
+    end
+  end)
+
+  it("finds a revocation behind a hidden cause, for good", function()
+    local client, grant = connect { hide_causes = true }
+    first_page(client)
+    sandbox.control("revoke", { grant_id = grant.grant_id })
+    local err = expect.failure("grant_revoked", first_page, client)
+    assert.is_true(err.revoked)
+    assert.is_true(client:is_revoked())
+    local total = sandbox.total(grant)
+    expect.failure("grant_revoked", first_page, client)
+    assert.equal(total, sandbox.total(grant))
+  end)
+
+  it("finds an expired token behind a hidden cause, mints, and goes on", function()
+    local client, grant = connect { hide_causes = true }
+    first_page(client)
+    sandbox.control("expire", { grant_id = grant.grant_id, what = "installation" })
+    assert.equal(2, #first_page(client).k)
+    local counters = sandbox.counters(grant)
+    assert.same({ 3, 2 }, { counters.tools.listKeys, counters.mints })
+  end)
+
+  it("mints once for a 401 and never loops", function()
+    local client, grant = connect { mcp_401 = 1 }
+    assert.equal(2, #first_page(client).k)
+    assert.equal(2, sandbox.counters(grant).mints)
+    client, grant = connect { mcp_401 = 9 }
+    local err = expect.failure("invalid_token", first_page, client)
+    expect.holds("the new token was refused too", err.message)
+    assert.same({ 2, 401 }, { sandbox.counters(grant).mints, err.status })
+  end)
+
+  it("reads once more after a stray id or an early end, and writes no second time", function()
+    for _, setting in ipairs { "mcp_wrong_id", "mcp_early_end" } do
+      for _, form in ipairs { "json", "sse" } do
+        if setting == "mcp_wrong_id" or form == "sse" then
+          local client, grant = connect { mcp_answer = form, [setting] = 2 }
+          assert.equal(2, #first_page(client).k)
+          assert.equal(3, sandbox.counters(grant).tools.listKeys)
+          client, grant = connect { mcp_answer = form, [setting] = 1 }
+          local project = sandbox.project(grant)
+          expect.failure("outcome_unknown", client.call_tool, client, "createKeys",
+            { project = project, k = { { n = "a", v = "A" } } })
+          assert.equal(1, sandbox.counters(grant).tools.createKeys)
+        end
+      end
+    end
+  end)
+
+  it("names what is wrong with a call", function()
+    for _, status in ipairs { 200, 400 } do
+      local client = connect { rpc_error_status = status }
+      local rows = {
+        { "not_found", "listKeys", { project = "acme/nope" } },
+        { "not_found", "noSuchTool", {} },
+        { "invalid_request", "listKeys", { project = sandbox.TOOL_PROJECT, limmit = 1 } },
+        { "invalid_request", "deleteKeys", { project = sandbox.TOOL_PROJECT, keyIds = 7 } },
+      }
+      for _, row in ipairs(rows) do
+        local err = expect.failure(row[1], client.call_tool, client, row[2], row[3])
+        assert.is_false(err.retryable)
+      end
+    end
+  end)
+
+  it("tells the cool-down between two publishings", function()
+    local client, grant = connect { publish_cooldown = 30 }
+    local project = sandbox.project(grant)
+    client:call_tool("createKeys", { project = project, k = { { n = "a", v = "A" } } })
+    client:call_tool("publishTranslations", { project = project })
+    local err = expect.failure("rate_limited", client.call_tool, client, "publishTranslations", { project = project })
+    assert.is_true(err.retryable)
+    assert.is_true(err.retry_after > 0 and err.retry_after <= 30)
+    first_page(client) -- the pause is that tool's
+  end)
+
+  it("waits on the server as long as the call may", function()
+    local client, grant = connect { sync_ms = 700 }
+    local project = sandbox.project(grant)
+    client:call_tool("createKeys", { project = project, k = { { n = "a", v = "A" } } })
+    local published = client:call_tool("publishTranslations", { project = project })
+    local id = published.syncJobIds[1]
+    expect.failure("timeout", client.call_tool, client, "getSync", { syncId = id, waitMs = 5000 },
+      { timeout = 0.2, max_retries = 0 })
+    assert.equal("completed", client:call_tool("getSync", { syncId = id, waitMs = 5000 }).st)
+  end)
+
+  it("tells a request that is too large by its status", function()
+    local client, grant = connect()
+    local project = sandbox.project(grant)
+    local err = expect.failure("too_large", client.call_tool, client, "createKeys",
+      { project = project, k = { { n = "a", v = ("x"):rep(4 * 1024 * 1024) } } })
+    assert.equal(413, err.status)
+    assert.equal(0, client:call_tool("listKeys", { project = project }).tot)
   end)
 end)
