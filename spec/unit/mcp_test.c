@@ -336,6 +336,8 @@ static void test_a_vague_failure_is_looked_into(void **state) {
                                           TOLD("{\"scopes\":[\"org:read\",\"keys:read\"]}")};
     static const fake_answer granted[] = {TOLD(REFUSAL("1", "Failed")),
                                           TOLD("{\"scopes\":\"keys:write org:read\"}")};
+    static const fake_answer others[] = {TOLD(REFUSAL("1", HIDDEN)),
+                                         TOLD("{\"scope\":\"openid offline_access\"}")};
     static const fake_answer limited[] = {TOLD(REFUSAL("1", HIDDEN)),
                                           {.status = 429, .fields = "Retry-After: 7\r\n"}};
     static const fake_answer trouble[] = {TOLD(REFUSAL("1", HIDDEN)), LOST};
@@ -347,6 +349,7 @@ static void test_a_vague_failure_is_looked_into(void **state) {
     assert_string_equal(TELL(lacking, "createKeys", "missing_scope", story)->required_scope,
                         "keys:write");
     assert_int_equal(TELL(granted, "createKeys", "tool_error", story)->attempts, 2);
+    TELL(others, "createKeys", "tool_error", story);
     assert_int_equal(TELL(limited, "createKeys", "rate_limited", story)->retry_after, 7000);
     TELL(trouble, "createKeys", "tool_error", story);
     TELL(hidden_then_fine, "createKeys", "tool_error", story);
@@ -564,7 +567,7 @@ static void test_no_allocation_that_fails_does_any_harm(void **state) {
          "{\"id\":1,\"result\":{\"x\":\"\\u0041\",\"content\":[{\"type\":\"text\",\"text\":\"Forbidd"
          "\\u0065n\"}],\"isError\":true}}",
          JSON, 0, false, 0, NULL},
-        {200, "{\"scopes\":[\"a:b\"]}", NULL, 0, false, 0, NULL}};
+        {200, "{\"scopes\":[\"org:read\"]}", NULL, 0, false, 0, NULL}};
     static const struct {
         const fake_answer *script;
         size_t count;

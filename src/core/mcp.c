@@ -7,6 +7,7 @@
 #include "core/headers.h"
 #include "core/memory.h"
 #include "core/request.h"
+#include "core/tool.h"
 
 #include <string.h>
 
@@ -309,6 +310,11 @@ static void blame_scope(bi_failure *failure, const char *scope) {
     bi_bytes_clear(&message);
 }
 
+/* A list in /me counts when it is one of the service's scopes and not of something else's. */
+static bool are_scopes(const bi_names *names) {
+    return bi_scope_named(bi_bytes_text(&names->list), names->list.length) != NULL;
+}
+
 static bool asking_failed(bi_mcp *mcp, bi_exchange *x, const bi_endpoint *row) {
     if (wants_session(mcp, x))
         return begin_session(mcp, &x->account->session);
@@ -340,7 +346,7 @@ static void weigh_check(bi_mcp *mcp, bi_exchange *x, const bi_endpoint *row) {
         bi_token_reply_read(&me, &x->answer.body, (bi_now){0});
     bi_failure_copy(&x->failure, &mcp->kept);
     x->failure.attempts = x->attempts;
-    if (lacks(&me.scopes, row->scope))
+    if (are_scopes(&me.scopes) && lacks(&me.scopes, row->scope))
         blame_scope(&x->failure, row->scope);
     bi_token_reply_clear(&me);
 }

@@ -37,6 +37,8 @@ bool bi_rpc_write(bi_bytes *out, int64_t id, const char *method, const bi_bytes 
 
 /* --- Reading --------------------------------------------------------------------------------------------------- */
 
+static const bi_span absent = {NULL, 0};
+
 static bool is_key(const bi_json *json, const char *name) {
     return json->length == strlen(name) && memcmp(json->text, name, json->length) == 0;
 }
@@ -71,7 +73,7 @@ static bool read_member(bi_json *json, message *m) {
     } else if (is_method)
         m->has_method = true;
     else if (kept)
-        *kept = event == BI_JSON_NULL && kept == &m->error ? (bi_span){0} : raw;
+        *kept = event == BI_JSON_NULL && kept == &m->error ? absent : raw;
     return true;
 }
 
@@ -188,7 +190,7 @@ bool bi_rpc_members(bi_span object, const char *const *names, bi_span *values) {
         if (!take_raw(&json, &raw, &first))
             break;
         if (names[wanted]) /* of members with one name the last counts, as everywhere */
-            values[wanted] = first == BI_JSON_NULL ? (bi_span){0} : raw;
+            values[wanted] = first == BI_JSON_NULL ? absent : raw;
     }
     bool whole = !json.scratch.failed;
     bi_json_clear(&json);
