@@ -330,6 +330,15 @@ describe("sandbox MCP as events", function()
     end
   end)
 
+  it("tell progress to whoever asked, and survive nonsense", function()
+    local grant = grant_with { mcp_answer = "sse", sse_notification = true, sse_request = true }
+    local _, _, _, text = rpc(grant, "tools/call", { name = "listProjects", _meta = { progressToken = "t" } })
+    assert.equal("t", cjson.decode(read(text)[1]).params.progressToken)
+    local status, body = post(grant, "[null]")
+    assert.equal(200, status)
+    assert.equal(-32600, cjson.decode(read(body)[3]).error.code)
+  end)
+
   it("end before the answer when asked to", function()
     assert.same({}, (ask { mcp_early_end = 1 }))
   end)

@@ -21,9 +21,17 @@ local choices = {
 
 local MAX_KEYS = 200000
 
+local function is_row(row)
+  if type(row) ~= "table" or type(row.n) ~= "string" or type(row.t or {}) ~= "table" then return false end
+  for _, text in pairs(row.t or {}) do
+    if type(text) ~= "string" then return false end
+  end
+  return type(row.v or "") == "string" and type(row.ns or "") == "string"
+end
+
 local function rows_complaint(rows)
   for index, row in ipairs(rows) do
-    if type(row) ~= "table" or type(row.n) ~= "string" or type(row.t or {}) ~= "table" then
+    if not is_row(row) then
       return "keys[" .. index .. "] must be { n, v, ns, t }"
     end
   end
@@ -37,6 +45,7 @@ local function complaint_about(value)
   for _, code in ipairs(value.languages or {}) do
     if type(code) ~= "string" then return "languages must be an array of strings" end
   end
+  if value.slug and not value.slug:find "^[%l%d][%l%d-]*$" then return "slug cannot be " .. value.slug end
   local keys = value.keys
   if type(keys) == "table" then return rows_complaint(keys) end
   if keys ~= nil and (type(keys) ~= "number" or keys < 0 or keys > MAX_KEYS) then

@@ -109,7 +109,9 @@ end
 
 --- A client of the instance that retries without a pause; options go to `new`, false leaves one out.
 function sandbox.client(options)
-  local merged = merge({ base_url = sandbox.URL, mcp_url = sandbox.MCP_URL, random = no_pause }, options)
+  local merged = merge({
+    base_url = sandbox.URL, mcp_url = sandbox.MCP_URL, cdn_url = sandbox.CDN_URL, random = no_pause,
+  }, options)
   for name, value in pairs(merged) do
     if value == false then merged[name] = nil end
   end

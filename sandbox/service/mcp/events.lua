@@ -33,8 +33,12 @@ local function data(message, in_lines)
   return lines
 end
 
-local function notification(message)
-  local token = type(message.params) == "table" and message.params._meta and message.params._meta.progressToken
+local function member(value, name)
+  return type(value) == "table" and value[name] or nil
+end
+
+local function notification(request)
+  local token = member(member(member(request, "params"), "_meta"), "progressToken")
   if token then
     return { jsonrpc = "2.0", method = "notifications/progress",
       params = { progressToken = token, progress = 1, total = 2 } }
@@ -51,12 +55,12 @@ local function preludes(grant, request)
   add("sse_prime", { "id: 1", "retry: 1000", "data:" })
   add("sse_comments", { ": keep-alive" })
   add("sse_notification", data(notification(request)))
-  add("sse_request", data { jsonrpc = "2.0", id = request.id, method = "ping" })
+  add("sse_request", data { jsonrpc = "2.0", id = member(request, "id") or 1, method = "ping" })
   add("sse_comments", { ": still here" })
   return list
 end
 
--- request: the first one of the body; answers: the responses, in order.
+-- request: the first message of the body, whatever it is; answers: the responses, in order.
 function events.body(grant, request, answers)
   local list = preludes(grant, request)
   if settings.take(grant, "mcp_early_end") then

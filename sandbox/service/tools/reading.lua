@@ -70,9 +70,8 @@ end
 local function translated(key, targets)
   local languages, translations = json.array(), {}
   for _, language in ipairs(targets) do
-    if key.tr[language] then
-      languages[#languages + 1], translations[language] = language, key.tr[language].t
-    end
+    local value = key.tr[language]
+    if value then languages[#languages + 1], translations[language] = language, value.t end
   end
   return languages, translations
 end
