@@ -495,7 +495,7 @@ static void test_a_session_that_another_call_began_is_used(void **state) {
     assert_true(bi_secret_set(&f.account->session.id, "s1", 2));
     bi_call *call = tool_call(&f, "createKeys");
     fake_run_until(&f, call, BI_NEED_SEND);
-    bi_session_end(&f.account->session);
+    bi_session_clear(&f.account->session);
     assert_true(bi_secret_set(&f.account->session.id, "s2", 2));
     strcpy(f.account->session.version, "2025-06-18");
     fake_answer_with(&f, &call->exchange, &gone);
@@ -505,6 +505,43 @@ static void test_a_session_that_another_call_began_is_used(void **state) {
     bi_call_free(call);
     fake_expect(&f,
                 "tools/call#1 createKeys bi_oat_1 in s1, tools/call#2 createKeys bi_oat_1 in s2");
+    fake_end(&f);
+}
+
+/* Each keeps to its own session, wherever the other is; who comes behind them has the last one. */
+static void test_two_calls_that_begin_sessions_at_once(void **state) {
+    static const fake_answer wants = WANTS_GREETING, first = WELCOME("3", "s1"),
+                             second = WELCOME("4", "s2"), accepted = {.status = 202},
+                             ok5 = TOLD(RESULT("5", "ok")), ok6 = TOLD(RESULT("6", "ok"));
+    fake f;
+    begin(&f);
+    bi_call *a = tool_call(&f, "createKeys"), *b = tool_call(&f, "deleteKeys");
+    const struct {
+        bi_call *call;
+        const fake_answer *answer;
+    } steps[] = {{a, &wants},    {b, &wants},    {a, &first}, {b, &second},
+                 {b, &accepted}, {a, &accepted}, {a, NULL}};
+    fake_step(&f, a);
+    fake_step(&f, b);
+    for (size_t i = 0; steps[i].answer; i++) {
+        fake_answer_with(&f, &steps[i].call->exchange, steps[i].answer);
+        assert_int_equal(fake_step(&f, steps[i].call), BI_NEED_SEND);
+    }
+    fake_expect(&f,
+                "tools/call#1 createKeys bi_oat_1, tools/call#2 deleteKeys bi_oat_1, "
+                "initialize#3 - bi_oat_1, initialize#4 - bi_oat_1, "
+                "notifications/initialized# - bi_oat_1 in s1, "
+                "notifications/initialized# - bi_oat_1 in s2, "
+                "tools/call#5 deleteKeys bi_oat_1 in s2, tools/call#6 createKeys bi_oat_1 in s1");
+    fake_answer_with(&f, &b->exchange, &ok5);
+    fake_answer_with(&f, &a->exchange, &ok6);
+    assert_int_equal(fake_step(&f, b), BI_NEED_DONE);
+    assert_int_equal(fake_step(&f, a), BI_NEED_DONE);
+    expect_text(a, "ok");
+    expect_text(b, "ok");
+    assert_string_equal(f.account->session.id.text, "s1"); /* the one confirmed last */
+    bi_call_free(a);
+    bi_call_free(b);
     fake_end(&f);
 }
 
@@ -615,6 +652,7 @@ int main(void) {
         cmocka_unit_test(test_a_server_that_goes_on_wanting_it_is_an_error),
         cmocka_unit_test(test_a_session_that_is_gone_is_begun_anew),
         cmocka_unit_test(test_a_session_that_another_call_began_is_used),
+        cmocka_unit_test(test_two_calls_that_begin_sessions_at_once),
         cmocka_unit_test(test_a_refused_token_in_the_middle_of_initialize),
         cmocka_unit_test(test_a_cancelled_write_says_what_may_have_been_done),
         cmocka_unit_test(test_no_allocation_that_fails_does_any_harm),

@@ -35,6 +35,7 @@ void bi_mcp_free(bi_mcp *mcp) {
         return;
     bi_rpc_texts_end(&mcp->texts);
     bi_sse_clear(&mcp->stream);
+    bi_session_clear(&mcp->own);
     bi_failure_clear(&mcp->kept);
     bi_bytes_clear(&mcp->params);
     bi_free(mcp);
@@ -102,9 +103,10 @@ static bool write_message(bi_mcp *mcp, bi_bytes *body) {
 }
 
 /* The session that the server handed out, unless a new one is being asked for. */
-static bool name_session(bi_mcp *mcp, bi_wire_request *request, const bi_session *session) {
+static bool name_session(bi_mcp *mcp, bi_wire_request *request, const bi_session *shared) {
     bool known = mcp->phase != BI_MCP_GREETING;
-    mcp->session = session->serial;
+    const bi_session *session = mcp->greeted ? &mcp->own : shared;
+    mcp->session = shared->serial;
     mcp->named_session = known && bi_secret_is_set(&session->id);
     if (mcp->named_session && !bi_request_default(request, "Mcp-Session-Id", session->id.text))
         return false;
@@ -242,20 +244,42 @@ void bi_mcp_read_refusal(bi_mcp *mcp, const bi_wire_answer *answer, bi_error_rep
 
 /* --- What follows ---------------------------------------------------------------------------------------------- */
 
-static void keep_session(bi_mcp *mcp, const bi_exchange *x) {
+/* Without memory it is as if none came: the server says so, and a new one is begun. */
+static void take_id(bi_session *session, const bi_bytes *fields) {
+    bi_span id;
+    if (bi_headers_find(fields, "Mcp-Session-Id", &id) && bi_token_is_sendable(id.text, id.length))
+        bi_secret_set(&session->id, id.text, id.length);
+}
+
+static void take_version(bi_session *session, bi_span result) {
     static const char *const names[] = {"protocolVersion", NULL};
-    bi_session *session = &x->account->session;
-    bi_span id, raw;
-    if (bi_headers_find(&x->answer.fields, "Mcp-Session-Id", &id) &&
-        bi_token_is_sendable(id.text, id.length))
-        bi_secret_set(&session->id, id.text, id.length); /* without memory: as if none came */
-    if (mcp->phase != BI_MCP_GREETING || !bi_rpc_members(mcp->answer.result, names, &raw))
-        return;
+    bi_span raw;
     bi_json json;
+    if (!bi_rpc_members(result, names, &raw))
+        return;
     if (read_scalar(&json, raw) == BI_JSON_STRING && json.length < sizeof session->version &&
         bi_token_is_sendable(json.text, json.length))
         bi_failure_text(session->version, sizeof session->version, json.text, json.length);
     bi_json_clear(&json);
+}
+
+/* A session is everybody's when it is complete. Of several that calls began at once the last stays; the others serve
+ * the calls that began them. */
+static void share_session(const bi_session *own, bi_session *shared) {
+    bi_session_clear(shared);
+    bi_secret_set(&shared->id, own->id.text, own->id.length);
+    memcpy(shared->version, own->version, sizeof shared->version);
+}
+
+static void keep_session(bi_mcp *mcp, const bi_exchange *x) {
+    bi_session *shared = &x->account->session;
+    if (mcp->phase == BI_MCP_GREETING) {
+        take_id(&mcp->own, &x->answer.fields);
+        take_version(&mcp->own, mcp->answer.result);
+    } else if (mcp->phase == BI_MCP_CONFIRMING)
+        share_session(&mcp->own, shared);
+    else if (!mcp->greeted)
+        take_id(shared, &x->answer.fields);
 }
 
 static bool is_over(const bi_failure *failure) {
@@ -277,13 +301,14 @@ static bool wants_session(const bi_mcp *mcp, const bi_exchange *x) {
     return false;
 }
 
-/* Unless another call has begun a session meanwhile. */
-static bool begin_session(bi_mcp *mcp, bi_session *session) {
-    mcp->greeted = true;
-    if (session->serial == mcp->session || !session->version[0]) {
-        bi_session_end(session);
-        mcp->phase = BI_MCP_GREETING;
+/* Unless another call has begun a session meanwhile: that one is tried first. */
+static bool begin_session(bi_mcp *mcp, const bi_session *shared) {
+    if (shared->serial != mcp->session && !mcp->rejoined) {
+        mcp->rejoined = true;
+        return true;
     }
+    mcp->greeted = true;
+    mcp->phase = BI_MCP_GREETING;
     return true;
 }
 

@@ -21,9 +21,11 @@ typedef struct bi_mcp {
     const char *method; /* of JSON-RPC; static */
     bi_bytes params;    /* JSON */
     int64_t id;         /* of the request that is under way */
-    unsigned session;   /* the serial of the session that it named */
+    bi_session own;     /* begun by this call, and used by it to its end */
+    unsigned session;   /* the serial of the account's session when it was sent */
     bool named_session; /* it named one */
     bool greeted;       /* initialize was sent once; never again in this call */
+    bool rejoined;      /* it took up the session that another call began, once */
     bool checked;       /* /me was asked once, likewise */
     bool is_vague;      /* the tool failed without naming a cause */
     unsigned refusals;  /* of the token */

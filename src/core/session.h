@@ -1,5 +1,5 @@
 /* What an MCP server knows a client by: its session, when it hands one out, and the numbers of requests. Kept in the
- * account, in memory only. Called by mcp.c and account.c. */
+ * account, in memory only, once initialize is through; a call that is at it keeps its own. Called by mcp.c and account.c. */
 #ifndef BI_CORE_SESSION_H
 #define BI_CORE_SESSION_H
 
@@ -14,10 +14,9 @@ typedef struct bi_session {
     int64_t requests; /* the id of the last one: none is used twice */
 } bi_session;
 
-static inline void bi_session_end(bi_session *session) {
+static inline void bi_session_clear(bi_session *session) {
     bi_secret_clear(&session->id);
-    session->version[0] = '\0';
-    session->serial++;
+    *session = (bi_session){.serial = session->serial + 1, .requests = session->requests};
 }
 
 #endif
