@@ -14,7 +14,7 @@ setup(function()
   app = {
     organization_id = service.ORGANIZATION_ID,
     client = {
-      base_url = service.URL, cdn_url = service.CDN_URL,
+      base_url = service.URL, mcp_url = service.MCP_URL, cdn_url = service.CDN_URL,
       client_id = service.CLIENT_ID, client_secret = service.CLIENT_SECRET,
       grant_id = service.GRANT_ID, refresh_token = service.REFRESH_TOKEN, access_token = service.ACCESS_TOKEN,
       max_connections = 500,

@@ -42,6 +42,8 @@ end
 -- @raise as every call
 function methods.request(client, ...) return run(client, core.custom(client, ...)) end
 
+require "better_i18n.mcp"(methods, run)
+
 --- Whether this client knows that its grant was revoked. Asks nobody.
 -- @return boolean
 methods.is_revoked = core.is_revoked

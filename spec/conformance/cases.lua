@@ -61,6 +61,13 @@ local function expire(client, what)
   })
 end
 
+local PROJECT_NAME = "acme/website-eu"
+
+local function keys_of(client)
+  return outcome(function(page) return #page.k end, client.call_tool, client, "listKeys",
+    { project = PROJECT_NAME, limit = 2 })
+end
+
 local PROJECT = { name = "Site", slug = "site", sourceLanguage = "en" }
 
 local cases = {
@@ -290,6 +297,56 @@ local cases = {
         end,
       }
       return organizations(client)
+    end,
+  },
+  {
+    name = "a tool that reads, as events", grant = { mcp_answer = "sse", sse_prime = true, sse_notification = true },
+    counters = { 2, 0, 1 }, result = { data = 2, status = 200, attempts = 1 },
+    run = function(make) return keys_of(make()) end,
+  },
+  {
+    name = "twenty tools at once in one session each call of which may have to begin it",
+    grant = { mcp_sessions = "required" }, counters = { false, 0, 1 }, result = { ["200"] = 20 },
+    run = function(make, together)
+      local client = make()
+      return codes(together(times(20, function() return keys_of(client) end)))
+    end,
+  },
+  {
+    name = "a stream that ends early is read again", grant = { mcp_answer = "sse", mcp_early_end = 1 },
+    counters = { 3, 0, 1 }, result = { data = 2, status = 200, attempts = 2 },
+    run = function(make) return keys_of(make()) end,
+  },
+  {
+    name = "a tool that writes and whose answer is lost", grant = { mcp_answer = "sse", mcp_early_end = 1 },
+    counters = { 2, 0, 1 }, result = fails { code = "outcome_unknown", status = 200, method = "POST", path = "/mcp" },
+    run = function(make)
+      local client = make()
+      return outcome(names, client.call_tool, client, "createKeys", { project = PROJECT_NAME, k = {
+        { n = "conformance", v = "A" },
+      } })
+    end,
+  },
+  {
+    name = "a revocation that a tool hides", grant = { hide_causes = true }, counters = { false, 0, 1 },
+    result = { "grant_revoked", true, "grant_revoked" },
+    run = function(make)
+      local client = make()
+      keys_of(client)
+      client:request("POST", "/_sandbox/revoke", {
+        token = "none", body = { grant_id = client:token_info().grant_id },
+      })
+      return { keys_of(client).code, client:is_revoked(), keys_of(client).code }
+    end,
+  },
+  {
+    name = "a token that a tool hides to be expired", grant = { hide_causes = true }, counters = { 6, 0, 2 },
+    result = { data = 2, status = 200, attempts = 3 },
+    run = function(make)
+      local client = make()
+      keys_of(client)
+      expire(client, "installation")
+      return keys_of(client)
     end,
   },
   {

@@ -121,6 +121,31 @@ static void log_refresh(fake *f, const bi_wire_request *request) {
     bi_bytes_clear(&secret);
 }
 
+/* The text of a JSON member, as far as the story needs it. */
+static const char *member(const char *json, const char *name) {
+    static char text[3][80]; /* as many as one line of the story takes */
+    static int turn;
+    char *to = text[turn++ % 3];
+    const char *start = strstr(json, name);
+    snprintf(to, sizeof text[0], "%.*s", start ? (int)strcspn(start + strlen(name), "\",}") : 0,
+             start ? start + strlen(name) : "");
+    return to;
+}
+
+/* "tools/call#2 listKeys bi_oat_1 in s1": the method, the id, the tool, the token, the session. */
+static void log_mcp(fake *f, const bi_wire_request *request, const char *bearer) {
+    const char *body = bi_bytes_text(&request->body);
+    const char *session = find_field(request, "Mcp-Session-Id: ");
+    const char *method = member(body, "\"method\":\"");
+    assert_string_equal(request->method, "POST");
+    assert_string_equal(find_field(request, "Accept: "), "application/json, text/event-stream");
+    assert_string_equal(find_field(request, "Content-Type: "), "application/json");
+    assert_non_null(bearer);
+    fake_log(f, "%s#%s %s %s%s%s", method, member(body, "\"id\":"),
+             strcmp(method, "tools/call") == 0 ? member(body, "{\"name\":\"") : "-", shown(bearer),
+             session ? " in " : "", session ? session : "");
+}
+
 static void log_request(fake *f, const bi_wire_request *request) {
     const char *bearer = find_field(request, "Authorization: Bearer ");
     const char *url = request->url.data;
@@ -130,6 +155,10 @@ static void log_request(fake *f, const bi_wire_request *request) {
     if (strstr(url, "/api/auth/mcp/token")) {
         assert_null(bearer);
         log_refresh(f, request);
+        return;
+    }
+    if (strcmp(url, BI_MCP_URL) == 0) {
+        log_mcp(f, request, bearer);
         return;
     }
     assert_memory_equal(url, BI_API_URL "/", strlen(BI_API_URL) + 1);

@@ -9,6 +9,7 @@
 /* The hosts of API.md, written again: a default that changed by mistake is found. */
 #define BI_DASHBOARD_URL "https://dash.better-i18n.com"
 #define BI_API_URL "https://api.better-i18n.com"
+#define BI_MCP_URL "https://mcp.better-i18n.com/mcp"
 
 #include <setjmp.h>
 #include <stdarg.h>

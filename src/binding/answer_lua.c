@@ -4,6 +4,7 @@
 
 #include "binding/error_lua.h"
 #include "binding/json_lua.h"
+#include "binding/mcp_lua.h"
 #include "binding/task_lua.h"
 #include "core/headers.h"
 #include "core/page.h"
@@ -335,6 +336,12 @@ static void push_result(lua_State *L, bi_task *task) {
     const bi_endpoint *row = &task->call->endpoint;
     if (row->tokens) {
         finish_exchange(L, task);
+        return;
+    }
+    if (task->call->mcp) {
+        bi_mcp_push_data(L, task->call);
+        push_response(L, task);
+        bi_mcp_add_details(L, task->call);
         return;
     }
     if (row->local)

@@ -384,15 +384,20 @@ static void read_options(lua_State *L, bi_call *call, int argument, int last) {
                           last - 2);
     if (last < argument || lua_isnil(L, argument))
         return;
-    bi_option_check(L, argument, where, "the table of options", BI_OPTION_TABLE);
-    bi_options_check(L, argument, where, options_of(&call->endpoint));
-    read_common(L, call, argument);
+    bi_call_read_options(L, call, argument, options_of(&call->endpoint));
     if (call->endpoint.list)
         read_list_position(L, call, argument);
 }
 
-/* [-?, +2, e] Leaves the task and behind it the signal of the options at `options`, or nil. */
-static int push_signal(lua_State *L, int options, int task) {
+void bi_call_read_options(lua_State *L, bi_call *call, int index, const bi_option *known) {
+    if (lua_isnil(L, index))
+        return;
+    bi_option_check(L, index, call->endpoint.name, "the table of options", BI_OPTION_TABLE);
+    bi_options_check(L, index, call->endpoint.name, known);
+    read_common(L, call, index);
+}
+
+int bi_call_push_signal(lua_State *L, int options, int task) {
     lua_settop(L, task);
     if (options > 2 && lua_istable(L, options))
         bi_option_get(L, options, "signal");
@@ -417,7 +422,7 @@ int bi_lua_call(lua_State *L) {
     else if (call->endpoint.body == BI_BODY_POSITIONAL)
         read_fields(L, call, &argument);
     read_options(L, call, argument, last);
-    return push_signal(L, last, task);
+    return bi_call_push_signal(L, last, task);
 }
 
 /* --- client:request -------------------------------------------------------------------------------------------- */
@@ -510,7 +515,7 @@ int bi_lua_custom(lua_State *L) {
         call->raw = bi_option_flag(L, 4, "raw", false);
         read_custom_body(L, call, 4);
     }
-    return push_signal(L, 4, 5);
+    return bi_call_push_signal(L, 4, 5);
 }
 
 int bi_lua_endpoints(lua_State *L) {

@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-#define VERSION "0.1.0"
-
 enum { HTTP_VERSION, CA_FILE, CERT_FILE, KEY_FILE, PROXY };
 
 static const bi_option known_options[] = {
@@ -296,7 +294,7 @@ static int64_t milliseconds(double seconds) {
 static void read_agent(lua_State *L, bi_config *config) {
     size_t length;
     const char *info = bi_option_text(L, 1, "app_info", &length);
-    lua_pushfstring(L, "better-i18n-lua/" VERSION " (" LUA_VERSION ")%s%s", info ? " " : "",
+    lua_pushfstring(L, "better-i18n-lua/" BI_VERSION " (" LUA_VERSION ")%s%s", info ? " " : "",
                     info ? info : "");
     const char *agent = lua_tolstring(L, -1, &length);
     copy_text(L, &config->user_agent, agent, length);

@@ -198,6 +198,7 @@ typedef struct walk {
     int depth;      /* open tables */
     int path_depth; /* how many of their keys belong to the path of what is refused */
     int digits;     /* that the encoder must write */
+    bool plain;     /* no string may hold NUL */
     bool copy;      /* something stands for itself only in a copy */
     frame frames[BI_JSON_DEPTH_MAX + 1];
 } walk;
@@ -246,6 +247,13 @@ static const char *check_userdata(walk *w) {
     return is_null ? NULL : "a userdata cannot be sent as JSON";
 }
 
+/* NULL, or why a text (`bad`: that it is not valid UTF-8) is refused. */
+static const char *check_text(const walk *w, const char *text, size_t length, const char *bad) {
+    if (!bi_utf8_is_valid(text, length))
+        return bad;
+    return w->plain && memchr(text, '\0', length) ? "text must not hold NUL" : NULL;
+}
+
 /* NULL, or why the value on top, which is no table, is refused. */
 static const char *check_value(walk *w) {
     size_t length;
@@ -253,7 +261,7 @@ static const char *check_value(walk *w) {
     switch (lua_type(w->L, -1)) {
     case LUA_TSTRING:
         text = lua_tolstring(w->L, -1, &length);
-        return bi_utf8_is_valid(text, length) ? NULL : "a string is not valid UTF-8";
+        return check_text(w, text, length, "a string is not valid UTF-8");
     case LUA_TNUMBER:
         return check_number(w);
     case LUA_TBOOLEAN:
@@ -280,8 +288,9 @@ static const char *check_key(walk *w) {
         size_t length;
         const char *text = lua_tolstring(w->L, -2, &length);
         f->named = true;
-        if (!bi_utf8_is_valid(text, length))
-            return "a member's name is not valid UTF-8";
+        const char *refusal = check_text(w, text, length, "a member's name is not valid UTF-8");
+        if (refusal)
+            return refusal;
     } else if (lua_type(w->L, -2) != LUA_TNUMBER) {
         return "a key is neither a name nor a position";
     } else if (!bi_tointeger(w->L, -2, &position) || position < 1) {
@@ -455,7 +464,7 @@ static bool encode(lua_State *L, encoder *e, const walk *w, int index, const cha
     return false;
 }
 
-bool bi_encode_push(lua_State *L, int index, const char *name) {
+static bool push_encoded(lua_State *L, int index, const char *name, bool plain) {
     int base = lua_gettop(L);
     index = lua_absindex(L, index);
     luaL_checkstack(L, 10, "no room to encode JSON");
@@ -464,7 +473,12 @@ bool bi_encode_push(lua_State *L, int index, const char *name) {
         lua_pushfstring(L, "%s: no JSON encoder was found: install lua-cjson", name);
         return false;
     }
-    walk w = {.L = L, .encoder = e, .uservalue = base + 2, .base = base + 2, .digits = DIGITS_MIN};
+    walk w = {.L = L,
+              .encoder = e,
+              .uservalue = base + 2,
+              .base = base + 2,
+              .digits = DIGITS_MIN,
+              .plain = plain};
     lua_pushvalue(L, index);
     const char *refusal = check(&w);
     if (refusal)
@@ -473,6 +487,14 @@ bool bi_encode_push(lua_State *L, int index, const char *name) {
     lua_replace(L, base + 1);
     lua_settop(L, base + 1);
     return encoded;
+}
+
+bool bi_encode_push(lua_State *L, int index, const char *name) {
+    return push_encoded(L, index, name, false);
+}
+
+bool bi_encode_push_text(lua_State *L, int index, const char *name) {
+    return push_encoded(L, index, name, true);
 }
 
 int bi_lua_json_encode(lua_State *L) {

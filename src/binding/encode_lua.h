@@ -13,6 +13,9 @@
  * are raised, so the caller holds nothing that would leak. Needs bi_json_open. */
 bool bi_encode_push(lua_State *L, int index, const char *name);
 
+/* [-0, +1, e] The same, and a string that holds NUL is refused too: for services that keep text where NUL ends it. */
+bool bi_encode_push_text(lua_State *L, int index, const char *name);
+
 /* core.json_encode(value) → text, or nil, message. */
 int bi_lua_json_encode(lua_State *L);
 

@@ -9,6 +9,7 @@
 #include "binding/file_lua.h"
 #include "binding/json_lua.h"
 #include "binding/loopback_lua.h"
+#include "binding/mcp_lua.h"
 #include "binding/oauth_lua.h"
 #include "binding/options_lua.h"
 #include "binding/process_lua.h"
@@ -34,6 +35,8 @@ static const luaL_Reg functions[] = {
     {"endpoints", bi_lua_endpoints},
     {"call", bi_lua_call},
     {"custom", bi_lua_custom},
+    {"tool", bi_lua_tool},
+    {"tools", bi_lua_tools},
     {"wait", bi_lua_wait},
     {"serial", bi_lua_serial},
     {"pump", bi_lua_pump},

@@ -29,6 +29,7 @@ void bi_account_release(bi_account *account) {
     if (!account || --account->references > 0)
         return;
     wipe_tokens(account);
+    bi_session_clear(&account->session);
     bi_secret_clear(&account->client_secret);
     bi_secret_clear(&account->code);
     bi_secret_clear(&account->verifier);

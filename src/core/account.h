@@ -5,6 +5,7 @@
 
 #include "core/endpoint.h"
 #include "core/failure.h"
+#include "core/session.h"
 #include "core/token.h"
 
 #include <stdbool.h>
@@ -30,6 +31,7 @@ typedef struct bi_account {
     bi_token installation;
     bi_names scopes;
     bi_names projects;
+    bi_session session; /* with the MCP server */
     bi_failure
         over; /* set once the grant is revoked or gone: every later call fails with it, unsent */
     bool over_announced; /* on_revoked runs once, and never for our own revoke() */

@@ -36,6 +36,7 @@ void bi_call_free(bi_call *call) {
     leave_flight(call);
     bi_cdn_file_release(call->known);
     bi_exchange_clear(&call->exchange);
+    bi_mcp_free(call->mcp);
     bi_failure_clear(&call->failure);
     bi_bytes_clear(&call->target);
     bi_bytes_clear(&call->path);
@@ -118,6 +119,9 @@ static bool ask_if_changed(bi_call *call) {
 /* A body stays with the call, so that a repetition after a 401 finds it again. */
 static bool fill_request(bi_call *call) {
     bi_wire_request *request = &call->exchange.request;
+    if (call->mcp)
+        return bi_mcp_fill(call->mcp, &call->exchange, &call->endpoint, &call->fields,
+                           &call->token->secret);
     request->has_body = call->has_body || bi_request_wants_length(call->endpoint.method);
     request->body.secret = true;
     request->once = call->endpoint.safety != BI_SAFETY_READ;
@@ -319,6 +323,8 @@ static bi_need exchange(bi_call *call, const bi_input *input) {
     bi_need need = bi_exchange_step(&call->exchange, input);
     if (need != BI_NEED_DONE)
         return need;
+    if (call->mcp && bi_mcp_advance(call->mcp, &call->exchange, &call->endpoint))
+        return choose(call, input); /* with the next request of the conversation */
     if (bi_failure_is_set(&call->exchange.failure))
         return failed(call, input);
     return call->endpoint.ends_grant ? end_own_grant(call) : end(call);
@@ -390,6 +396,6 @@ void bi_call_cancel(bi_call *call, const char *code, const char *message) {
         return; /* it has its answer, and the next step ends it with that */
     bool on_the_wire = sending && (at == BI_EXCHANGE_SENDING || at == BI_EXCHANGE_AFTER);
     fail(call, code, false, message);
-    if (on_the_wire && call->endpoint.safety != BI_SAFETY_READ)
+    if (on_the_wire && call->exchange.safety != BI_SAFETY_READ)
         bi_bytes_add_text(&call->failure.message, "; it may or may not have been done");
 }

@@ -8,6 +8,7 @@
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/flight.h"
+#include "core/mcp.h"
 #include "core/url.h"
 
 typedef enum bi_call_state {
@@ -34,6 +35,7 @@ typedef struct bi_call {
     bool raw;   /* the caller takes the bytes: no Accept of ours, HTML is no trouble */
     bi_flight *flight; /* held while it is joined or to be driven; NULL otherwise */
     bool background;   /* RENEW: the token in hand still serves, so nobody needs to wait */
+    bi_mcp *mcp;       /* owned; NULL but for a call to an MCP server */
     bi_call_state state;
     bi_token *token;    /* borrowed from the account: the one in use */
     unsigned serial;    /* of that token when it was used, or when a renewal was asked for */

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BI_VERSION "0.1.0"
+
 typedef struct bi_config {
     char *hosts[BI_HOSTS]; /* owned, without a slash at the end; NULL: the service's own */
     char *user_agent;      /* owned */

@@ -129,7 +129,9 @@ static bi_need answered(bi_exchange *x, const bi_input *input) {
     x->again = bi_judge(x, input->now);
     if (bi_failure_is_set(&x->failure))
         note_loss(x);
-    bool limited = x->answer.status == 429 || bi_failure_is(&x->failure, BI_CODE_RATE);
+    /* A tool's own pause (with status 200) is for that tool, not for the whole key. */
+    bool limited = x->answer.status == 429 ||
+                   (x->answer.status >= 300 && bi_failure_is(&x->failure, BI_CODE_RATE));
     if (limited && x->failure.retry_after > 0)
         close_gate(x, input->now);
     if (!x->config->on_response)

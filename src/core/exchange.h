@@ -40,6 +40,8 @@ typedef enum bi_exchange_state {
     BI_EXCHANGE_ENDED
 } bi_exchange_state;
 
+struct bi_mcp;
+
 typedef struct bi_exchange {
     bi_wire_request request;
     bi_wire_answer answer;
@@ -47,6 +49,7 @@ typedef struct bi_exchange {
     bi_account *account;     /* borrowed from the task; NULL outside a grant */
     const char
         *shown_path; /* borrowed from the task: the path for errors, hooks and traces, no query */
+    struct bi_mcp *mcp; /* borrowed from the task: whose answers these are; NULL: plain HTTP */
     bi_safety safety;
     bool wants_json; /* HTML in a 2xx is trouble on the way */
     unsigned max_retries;

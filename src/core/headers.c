@@ -98,11 +98,14 @@ static bool media_type(const bi_bytes *block, bi_span *type) {
     return true;
 }
 
+bool bi_headers_type_is(const bi_bytes *block, const char *type) {
+    bi_span found;
+    return media_type(block, &found) && bi_ascii_is(found.text, found.length, type);
+}
+
 bool bi_headers_type_is_html(const bi_bytes *block) {
-    bi_span type;
-    return media_type(block, &type) &&
-           (bi_ascii_is(type.text, type.length, "text/html") ||
-            bi_ascii_is(type.text, type.length, "application/xhtml+xml"));
+    return bi_headers_type_is(block, "text/html") ||
+           bi_headers_type_is(block, "application/xhtml+xml");
 }
 
 /* --- Parts of structured fields --------------------------------------------------------------- */

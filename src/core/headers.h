@@ -26,6 +26,9 @@ bool bi_headers_find(const bi_bytes *block, const char *name, bi_span *value);
 /* The id under which the service's operators find this request. */
 bool bi_headers_request_id(const bi_bytes *block, bi_span *id);
 
+/* Whether the media type (before any parameter, without case) is that one. */
+bool bi_headers_type_is(const bi_bytes *block, const char *type);
+
 /* Whether the media type (before any parameter, without case) is text/html or application/xhtml+xml. */
 bool bi_headers_type_is_html(const bi_bytes *block);
 

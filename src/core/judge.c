@@ -1,8 +1,10 @@
 /* What an answer, or the lack of one, means: the one place where a status, an error document or a transport trouble
  * becomes a failure (API.md, "Errors"; LUA_API.md, "Error object"). Called by exchange.c alone. */
 #include "core/ascii.h"
+#include "core/complaint.h"
 #include "core/exchange.h"
 #include "core/headers.h"
+#include "core/mcp.h"
 #include "core/reply.h"
 #include "core/request.h"
 
@@ -29,7 +31,9 @@ static const struct meaning {
     {"invalid_client", "the service refuses the app's own credentials",
      "check client_id and client_secret; the user's grant is not concerned"},
     {BI_CODE_RATE, "too many requests", "try again later"},
-    {"invalid_request", "the service refuses the request", "correct its arguments"},
+    {BI_CODE_REQUEST, "the service refuses the request", "correct its arguments"},
+    {BI_CODE_NOT_FOUND, "something that was named is not there", "check names and ids"},
+    {BI_CODE_TOOL, "the tool failed", NULL},
 };
 
 /* The same for the exchange of a code, which the server spends before it looks at client and verifier (API.md). */
@@ -324,7 +328,7 @@ static void explain(bi_exchange *x, const bi_error_reply *reply) {
     if (x->failure.retry_after > 0 && strcmp(reply->code, BI_CODE_RATE) == 0)
         bi_bytes_add_format(message, "; try again in %lld s",
                             (long long)((x->failure.retry_after + 999) / 1000));
-    else if (entry)
+    else if (entry && entry->advice)
         bi_bytes_add_format(message, "; %s", entry->advice);
 }
 
@@ -387,18 +391,51 @@ static bool is_success(const bi_exchange *x) {
              bi_headers_type_is_html(&x->answer.fields));
 }
 
+static void reject_answer(bi_exchange *x, const char *why) {
+    bi_failure_set(&x->failure, BI_CODE_RESPONSE, "the answer cannot be used: %s", why);
+    add_excerpt(&x->failure);
+}
+
 void bi_reject(bi_exchange *exchange, const char *why) {
     bi_failure_clear(&exchange->failure);
     keep_answer(exchange);
-    bi_failure_set(&exchange->failure, BI_CODE_RESPONSE, "the answer cannot be used: %s", why);
-    add_excerpt(&exchange->failure);
+    reject_answer(exchange, why);
+}
+
+/* A 2xx of an MCP server: the JSON-RPC answer in it decides. Where there is none, it was lost on the way. */
+static bool judge_message(bi_exchange *x) {
+    bi_error_reply reply = {0};
+    int64_t retry_after;
+    const char *wrong = bi_mcp_read(x->mcp, &x->answer, &reply, &retry_after);
+    if (!wrong && !reply.code[0])
+        return false;
+    keep_answer(x);
+    x->failure.retry_after = retry_after;
+    if (!wrong) {
+        drop_secret_code(x, &reply);
+        if (!reply.code[0] || is_reserved(reply.code))
+            bi_failure_text(reply.code, sizeof reply.code, BI_CODE_TOOL, strlen(BI_CODE_TOOL));
+        return judge_coded(x, &reply);
+    }
+    if (strcmp(wrong, BI_CODE_MEMORY) == 0) {
+        bi_failure_set(&x->failure, BI_CODE_MEMORY, "not enough memory");
+        return false;
+    }
+    reject_answer(x, wrong);
+    return in_doubt(x);
+}
+
+/* An MCP server takes 4 MiB in one request. */
+static void judge_large_request(bi_exchange *x) {
+    bi_failure_set(&x->failure, BI_CODE_LARGE,
+                   "the request is too large for the server; send fewer items in one");
 }
 
 bool bi_judge(bi_exchange *exchange, bi_now now) {
     bi_failure_clear(&exchange->failure);
     bool whole = exchange->answer.trouble == BI_TROUBLE_NONE;
     if (whole && is_success(exchange))
-        return false;
+        return exchange->mcp && judge_message(exchange);
     keep_answer(exchange);
     if (!whole)
         return judge_trouble(exchange);
@@ -410,6 +447,12 @@ bool bi_judge(bi_exchange *exchange, bi_now now) {
     bi_error_reply reply = {0};
     if (exchange->answer.status >= 400)
         bi_error_reply_read(&reply, &exchange->answer.body);
+    if (exchange->mcp && exchange->answer.status == 413) {
+        judge_large_request(exchange);
+        return false;
+    }
+    if (exchange->mcp)
+        bi_mcp_read_refusal(exchange->mcp, &exchange->answer, &reply);
     find_code(exchange, &reply);
     drop_secret_code(exchange, &reply);
     return reply.code[0] ? judge_coded(exchange, &reply) : judge_uncoded(exchange);
