@@ -408,9 +408,9 @@ describe("oauth", function()
 
   it("parse_callback refuses what it cannot read", function()
     local parse = better_i18n.oauth.parse_callback
-    for _, value in ipairs { 5, {}, true } do expect.refused("URL or query", parse, value, { state = "s" }) end
-    expect.refused("URL or query", parse, nil, { state = "s" })
-    expect.refused("state", parse, "code=a&state=s")
+    for _, value in ipairs { 5, true } do expect.refused("URL, a query", parse, value, { state = "s" }) end
+    expect.refused("URL, a query", parse, nil, { state = "s" })
+    expect.refused("table of options", parse, "code=a&state=s")
     expect.refused("state", parse, "code=a&state=s", {})
     expect.refused("state", parse, "code=a&state=", { state = "" })
     expect.refused("state", parse, "code=a&state=5", { state = 5 })

@@ -311,7 +311,7 @@ describe("a hook", function()
     -- This one would wait for the very renewal that it stands in.
     assert.is_false(with_installation[1])
     assert.equal("invalid_argument", with_installation[2].code)
-    expect.holds("another client", with_installation[2].message)
+    expect.holds("another grant", with_installation[2].message)
     assert.equal(1, sandbox.counters(fresh).mints)
   end)
 

@@ -323,7 +323,7 @@ describe("the trace", function()
     local better_i18n = require "better_i18n"
     local options = {
       base_url = %q, grant_id = %q, refresh_token = %q, client_id = %q, client_secret = %q,
-      random = function() return 0 end,
+      preflight = false, random = function() return 0 end,
     }
     local client = better_i18n.new(options)
     client:list_organizations { query = { secret = "query-canary" }, headers = { ["X-Key"] = "header-canary" } }

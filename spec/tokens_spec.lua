@@ -107,7 +107,7 @@ describe("an identity", function()
     assert.is_nil(entry.headers.cookie)
   end)
 
-  it("does not share its tokens with another client", function()
+  it("shares its tokens with the other clients of its grant, and with no other grant's", function()
     local one, two = sandbox.grant { installation = false }, sandbox.grant { installation = false }
     local first, second, third = sandbox.minting(one), sandbox.minting(two), sandbox.minting(one)
     for _ = 1, 2 do
@@ -117,9 +117,21 @@ describe("an identity", function()
       second:list_organizations()
       third:list_organizations()
     end
-    assert.same({ 0, 2 }, renewals(one))
+    assert.same({ 0, 1 }, renewals(one))
     assert.same({ 0, 1 }, renewals(two))
     for _, entry in ipairs(sandbox.log(two)) do assert.equal(two.grant_id, entry.grant_id) end
+  end)
+
+  it("shares with nobody who cannot show a token of the grant: its id is no proof", function()
+    local grant = sandbox.grant { installation = false }
+    local first = sandbox.refreshing(grant)
+    assert.equal(grant.grant_id, first:me().grant_id)
+    local guess = sandbox.refreshing(grant, { refresh_token = "rt_guessed" })
+    expect.failure("grant_revoked", guess.me, guess)
+    local other = sandbox.refreshing(grant) -- the token was rotated meanwhile, which this one need not know
+    assert.equal(grant.grant_id, other:me().grant_id)
+    assert.is_false(other:is_revoked())
+    assert.equal(1, sandbox.counters(grant).refreshes)
   end)
 
   it("of another app's token is not asked twice", function()

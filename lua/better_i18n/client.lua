@@ -48,6 +48,12 @@ require "better_i18n.mcp"(methods, run)
 -- @return boolean
 methods.is_revoked = core.is_revoked
 
+--- Whether the grant has a scope. Asks nobody.
+-- @param scope (string) a name of better_i18n.scopes
+-- @return boolean, or nil while the service has not said which scopes there are
+-- @raise invalid_argument
+methods.can = core.can
+
 --- Ends the client: connections close, secrets are wiped, a refresh that is on the wire is awaited. Calls that other
 -- coroutines have under way raise `cancelled`. Again: no effect.
 function methods.close(client)

@@ -3,6 +3,7 @@
 -- and oauth.lua.
 
 local core = require "better_i18n.core"
+local desk = require "better_i18n.desk"
 
 local step = core.step
 local driver = {}
@@ -42,6 +43,16 @@ local function raise_tokens_error(state)
   end
 end
 
+-- New tokens that could not be saved are an error as one of on_tokens is; anything else that could not be saved is only
+-- handed over.
+local function save(task, state)
+  local is_urgent = core.must_wait(task)
+  desk.save(task, state, function(problem)
+    local kind = is_urgent and "tokens_error" or "observer_error"
+    if not state[kind] then state[kind] = { value = problem } end
+  end)
+end
+
 local function send_through_seam(task, state) core.answer(task, state.transport(core.request(task))) end
 
 -- Needs that calls and flights have in common.
@@ -50,6 +61,10 @@ local serve = {
   tokens = tell_tokens,
   revoked = observe("on_revoked", core.over),
   transport = send_through_seam,
+  load = desk.load,
+  lock = desk.lock,
+  save = save,
+  unlock = desk.unlock,
 }
 
 -- In a flight no hook may stand between an answer and the tokens in it.
@@ -59,7 +74,8 @@ local before_in_flight = observe("on_request", core.info)
 -- or was ended by somebody else: two loops of one program may drive the same one.
 local function drive_flight(flight, state, loop, limit)
   local stop = core.now() + limit
-  while state.flight == flight do
+  local grant = state.grant
+  while grant.flight == flight do
     local need, ms = advance(flight, state)
     if need == "done" then return true end
     if need == "wait" or need == "sleep" then
@@ -77,21 +93,22 @@ end
 
 local function running() return coroutine.running() or "main" end
 
--- Whether this very coroutine drives a flight of the client's further up: a hook of it that needed a token would wait
+-- Whether this very coroutine drives a flight of the grant further up: a hook of it that needed a token would wait
 -- for itself. The note is weak, so that a drive that was torn down (a dead coroutine, an error from a debug hook) is
 -- not taken for one for good.
-local function is_driving(state)
-  local drives = state.drives
+local function is_driving(grant)
+  local drives = grant.drives
   if not drives or not drives[running()] then return false end
   collectgarbage()
   return drives[running()] ~= nil
 end
 
 local function refuse_reentry(state)
-  if not is_driving(state) then return end
+  if not is_driving(state.grant) then return end
   error(core.error {
     code = "invalid_argument",
-    message = "a hook or transport calls the client whose tokens are being renewed for it; use another client there",
+    message = "a hook, store or transport calls a client of the grant whose tokens are being renewed for it; use a "
+      .. "client of another grant there",
   }, 0)
 end
 
@@ -102,13 +119,17 @@ local weak = { __mode = "kv" }
 -- request went to the transport function cannot be taken up again. Whoever else drives or awaits the flight looks again
 -- afterwards: what he waited for may have been taken in here.
 local function run_flight(flight, state, loop, limit)
-  local drives, drive = state.drives or setmetatable({}, weak), {}
-  state.drives, drives[running()] = drives, drive
+  local grant = state.grant
+  local drives, drive = grant.drives or setmetatable({}, weak), {}
+  grant.drives, drives[running()] = drives, drive
   local ok, done = pcall(drive_flight, flight, state, loop, limit)
   drives[running()] = nil
   local lost = not ok and (state.transport or loop.spawn)
   if lost then core.abandon(flight) end
-  if (lost or done) and state.flight == flight then state.flight = nil end
+  if (lost or done) and grant.flight == flight then
+    grant.flight = nil
+    desk.let_go(grant)
+  end
   if loop.wake then loop.wake(flight) end
   return ok, done, drive -- named here, so that it lives as long as the drive
 end
@@ -137,11 +158,12 @@ end
 local function join(task, state, loop, ms)
   refuse_reentry(state)
   local flight = core.flight(task)
+  local home = core.home(flight) -- of the client that began it: its hooks and its store
   if loop.join then
-    ensure_pilot(flight, state, loop)
+    ensure_pilot(flight, home, loop)
     loop.join(flight, ms, task)
   else
-    local ok, problem = run_flight(flight, state, loop, ms / 1000)
+    local ok, problem = run_flight(flight, home, loop, ms / 1000)
     if not ok then error(problem, 0) end
   end
   raise_tokens_error(state)
@@ -150,7 +172,8 @@ end
 local function renew(task, state, loop, ms)
   refuse_reentry(state)
   if loop.spawn then
-    ensure_pilot(core.flight(task), state, loop)
+    local flight = core.flight(task)
+    ensure_pilot(flight, core.home(flight), loop)
   else
     join(task, state, loop, ms)
   end
@@ -223,16 +246,19 @@ function driver.run(task, state, loop, signal)
   return finish(task, state)
 end
 
---- Ends the renewal that a closing client has on the wire: an answer with a rotated token must not be lost.
+--- Ends the renewal that a closing client began: an answer with a rotated token must not be lost. Other clients of the
+-- grant that wait for it begin another.
 -- @param state (table) the client's
 -- @param loop (table)
 function driver.settle(state, loop)
-  local flight = state.flight
-  if not flight or is_driving(state) then return end
+  local grant = state.grant
+  local flight = grant.flight
+  if not flight or core.home(flight) ~= state or is_driving(grant) then return end
   if core.must_wait(flight) then run_flight(flight, state, loop, 0) end
-  if state.flight ~= flight then return end
-  state.flight = nil
+  if grant.flight ~= flight then return end
+  grant.flight = nil
   core.abandon(flight)
+  desk.let_go(grant)
   if loop.wake then loop.wake(flight) end
 end
 

@@ -23,6 +23,8 @@ function better_i18n.new(options)
   end
   require "better_i18n.client"
   check_loop(type(options) == "table" and options.loop)
+  local store = type(options) == "table" and options.store
+  if type(store) == "table" then require("better_i18n.store.contract").check("new", store) end
   local clock = type(options) == "table" and options.clock
   if type(clock) ~= "function" then return core().new(options, "new") end
   local wall, mono = clock()
@@ -54,7 +56,8 @@ function better_i18n.array(t) return core().array(t) end
 
 -- Modules of their own; the last four are functions.
 local parts = {
-  oauth = true, loop = true, store = true, testing = true, all = true, async = true, signal = true, pages = true,
+  oauth = true, loop = true, scopes = true, store = true, testing = true,
+  all = true, async = true, signal = true, pages = true,
 }
 
 return setmetatable(better_i18n, {

@@ -276,11 +276,13 @@ static void test_a_flight_survives_the_call_that_started_it(void **state) {
     fake_end(&f);
 }
 
-static void test_an_abandoned_flight_ends_its_waiters(void **state) {
+static void test_a_flight_abandoned_twice_ends_its_waiters(void **state) {
     fake f;
     fake_init(&f);
     bi_call *call = fake_call(&f, "create_project");
     fake_step(&f, call);
+    bi_flight_abandon(call->flight); /* its client was closed, say: another is begun */
+    assert_int_equal(fake_step(&f, call), BI_NEED_RENEW);
     bi_flight_abandon(call->flight);
     fake_run(&f, call);
     assert_string_equal(call->failure.code, "cancelled");
@@ -908,7 +910,7 @@ int main(void) {
         cmocka_unit_test(test_a_flight_that_nobody_drove_to_its_end_does_not_fail_the_next_call),
         cmocka_unit_test(test_a_token_that_is_gone_behind_a_background_renewal_is_awaited),
         cmocka_unit_test(test_a_flight_survives_the_call_that_started_it),
-        cmocka_unit_test(test_an_abandoned_flight_ends_its_waiters),
+        cmocka_unit_test(test_a_flight_abandoned_twice_ends_its_waiters),
         cmocka_unit_test(test_a_refused_token_is_dropped_and_the_call_made_once_more),
         cmocka_unit_test(test_a_bearer_challenge_is_a_refused_token),
         cmocka_unit_test(test_a_token_that_was_renewed_meanwhile_is_not_dropped),

@@ -228,6 +228,18 @@ static void log_need(fake *f, bi_need need, const bi_exchange *x) {
     case BI_NEED_REVOKED:
         fake_log(f, "announce");
         break;
+    case BI_NEED_LOAD:
+        fake_log(f, "load");
+        break;
+    case BI_NEED_LOCK:
+        fake_log(f, "lock");
+        break;
+    case BI_NEED_SAVE:
+        fake_log(f, "save");
+        break;
+    case BI_NEED_UNLOCK:
+        fake_log(f, "unlock");
+        break;
     case BI_NEED_RENEW:
     case BI_NEED_JOIN:
     case BI_NEED_DONE:
@@ -251,6 +263,89 @@ bi_need fake_step_flight(fake *f, bi_flight *flight) {
     return need;
 }
 
+/* --- The store --------------------------------------------------------------------------------------------------- */
+
+void fake_add_store(fake *f, fake_store *store) {
+    f->store = store;
+    f->account->has_store = true;
+    f->account->keeps_installation = true;
+    bi_account_note_seed(f->account);
+}
+
+void fake_store_clear(fake_store *store) {
+    bi_record_clear(&store->record);
+}
+
+static void copy_record(bi_record *to, const bi_record *from) {
+    bi_record_clear(to);
+    *to = *from; /* what is owned is copied below */
+    to->refresh = to->access = to->installation = (bi_secret){0};
+    to->scopes = to->projects = (bi_names){0};
+    to->seeds = to->seen = (bi_digests){0};
+    bi_secret_set(&to->refresh, from->refresh.text, from->refresh.length);
+    bi_secret_set(&to->access, from->access.text, from->access.length);
+    bi_secret_set(&to->installation, from->installation.text, from->installation.length);
+    bi_names_copy(&to->scopes, &from->scopes);
+    bi_names_copy(&to->projects, &from->projects);
+    bi_digests_merge(&to->seeds, &from->seeds);
+    bi_digests_merge(&to->seen, &from->seen);
+}
+
+static void store_load(fake *f, bi_flight *flight) {
+    fake_store *store = f->store;
+    f->version = store->version;
+    if (store->version)
+        copy_record(&flight->record, &store->record);
+    bi_flight_note(flight, store->version ? BI_STORE_DONE : BI_STORE_NOT, NULL);
+}
+
+static void store_save(fake *f, bi_flight *flight) {
+    fake_store *store = f->store;
+    bi_record record = {0};
+    if (f->version != store->version) {
+        bi_flight_note(flight, BI_STORE_NOT, NULL);
+        return;
+    }
+    if (!bi_flight_record(flight, &record, f->input.now)) {
+        bi_flight_note(flight, BI_STORE_FAILED, "no memory");
+        return;
+    }
+    bi_record_clear(&store->record);
+    store->record = record;
+    f->version = ++store->version;
+    bi_flight_note(flight, BI_STORE_DONE, NULL);
+}
+
+static void store_lock(fake *f, bi_flight *flight) {
+    bool free = !f->store->holder || f->store->holder == f;
+    if (free)
+        f->store->holder = f;
+    bi_flight_note(flight, free ? BI_STORE_DONE : BI_STORE_NOT, NULL);
+}
+
+bool fake_serve_store(fake *f, bi_need need, bi_flight *flight) {
+    if (need != BI_NEED_LOAD && need != BI_NEED_LOCK && need != BI_NEED_SAVE &&
+        need != BI_NEED_UNLOCK)
+        return false;
+    if (f->store->before)
+        f->store->before(f, need);
+    if (f->store->fails == need) {
+        bi_flight_note(flight, BI_STORE_FAILED, "the disk is full");
+        return true;
+    }
+    if (need == BI_NEED_LOAD)
+        store_load(f, flight);
+    else if (need == BI_NEED_SAVE)
+        store_save(f, flight);
+    else if (need == BI_NEED_LOCK)
+        store_lock(f, flight);
+    else
+        f->store->holder = NULL;
+    return true;
+}
+
+/* --- Needs ------------------------------------------------------------------------------------------------------- */
+
 static void serve_need(fake *f, bi_need need, bi_exchange *x) {
     if (need == BI_NEED_SEND)
         fake_answer_it(f, x);
@@ -264,7 +359,8 @@ void fake_run_flight(fake *f, bi_flight *flight) {
     bi_need need;
     for (int steps = 0; (need = fake_step_flight(f, flight)) != BI_NEED_DONE; steps++) {
         assert_true(steps < 100);
-        serve_need(f, need, &flight->exchange);
+        if (!fake_serve_store(f, need, flight))
+            serve_need(f, need, &flight->exchange);
     }
 }
 

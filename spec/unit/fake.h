@@ -37,6 +37,17 @@ typedef struct fake_answer {
     const char *detail;
 } fake_answer;
 
+struct fake;
+
+/* A store that several fakes may share: one record, one lock. */
+typedef struct fake_store {
+    bi_record record;
+    unsigned long version;                  /* 0: there is no record */
+    const struct fake *holder;              /* of the lock */
+    bi_need fails;                          /* this fails as long as it is set (DONE: nothing) */
+    void (*before)(struct fake *, bi_need); /* called before anything is done */
+} fake_store;
+
 typedef struct fake {
     bi_config *config;
     bi_account *account;
@@ -46,7 +57,9 @@ typedef struct fake {
     size_t answers, next;
     /* Instead of a script: fills the answer itself. */
     void (*serve)(struct fake *, const bi_wire_request *, bi_wire_answer *);
-    void *service; /* of `serve` */
+    void *service;         /* of `serve` */
+    fake_store *store;     /* borrowed; NULL: none */
+    unsigned long version; /* of the record that was loaded or saved last */
     /* Called when a hook runs (its need is given), before the step behind it. */
     void (*on_hook)(struct fake *, bi_need);
     bi_flight *background; /* held: started by a call that did not wait for it */
@@ -72,6 +85,12 @@ int64_t fake_elapsed(const fake *f);
 
 /* A call of a row of the endpoint table, with a path and a body where it has one. NULL: no memory. */
 bi_call *fake_call(fake *f, const char *name);
+
+/* The account's record is in that store from now on. */
+void fake_add_store(fake *f, fake_store *store);
+void fake_store_clear(fake_store *store);
+/* Does what a flight asks of the store; false when the need is another. */
+bool fake_serve_store(fake *f, bi_need need, bi_flight *flight);
 
 /* One step, logged. */
 bi_need fake_step(fake *f, bi_call *call);
@@ -111,9 +130,10 @@ void fake_assert_clean(const bi_failure *failure);
 #define MINTED(n)                                                                                  \
     {                                                                                              \
         .status = 200,                                                                             \
-        .body = "{\"installation_token\":\"bi_oat_secret_" #n                                      \
-                "\",\"token_type\":\"Bearer\",\"expires_in\":3600,\"organization_id\":\"org_1\","  \
-                "\"project_ids\":[],\"scopes\":[\"org:read\"]}"                                    \
+        .body =                                                                                    \
+            "{\"installation_token\":\"bi_oat_secret_" #n                                          \
+            "\",\"token_type\":\"Bearer\",\"expires_in\":3600,\"organization_id\":\"org_1\","      \
+            "\"project_ids\":[],\"scopes\":[\"org:read\",\"projects:read\",\"projects:write\"]}"   \
     }
 #define DONE                                                                                       \
     { .status = 200, .body = "{}" }

@@ -1,12 +1,14 @@
 /* The client userdata of src/binding/client_lua.h: options and environment into configuration, account and network. */
 #include "binding/client_lua.h"
 
+#include "binding/account_lua.h"
 #include "binding/error_lua.h"
 #include "binding/options_lua.h"
 #include "core/ascii.h"
 #include "core/flight.h"
 #include "core/memory.h"
 #include "core/url.h"
+#include "engine/fork.h"
 #include "engine/oclock.h"
 
 #include <stdlib.h>
@@ -47,6 +49,8 @@ static const bi_option known_options[] = {
     {"on_revoked", BI_OPTION_FUNCTION},
     {"on_request", BI_OPTION_FUNCTION},
     {"on_response", BI_OPTION_FUNCTION},
+    {"preflight", BI_OPTION_BOOLEAN},
+    {"store", BI_OPTION_TABLE},
     {"loop", BI_OPTION_TABLE},
     {"transport", BI_OPTION_FUNCTION},
     {"clock", BI_OPTION_FUNCTION},
@@ -54,7 +58,7 @@ static const bi_option known_options[] = {
     {NULL, BI_OPTION_TEXT},
 };
 
-static const char *const kept[] = {"on_tokens", "on_revoked", "on_request", "on_response",
+static const char *const kept[] = {"on_tokens", "on_revoked", "on_request", "on_response", "store",
                                    "loop",      "transport",  "clock",      "random"};
 
 /* [-0, +0, -] The name of the public function that took the options, for messages: argument 2. */
@@ -148,6 +152,7 @@ void bi_client_open(lua_State *L) {
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
     bi_class_open(L, ENGINE_CLASS, engine_gc);
+    bi_account_open(L);
 }
 
 bi_client *bi_client_check(lua_State *L, int index, const char *where) {
@@ -184,14 +189,22 @@ bi_engine *bi_state_engine(lua_State *L) {
     return *box;
 }
 
+/* A renewal that was under way when the process forked is the parent's. */
+static void leave_parents_flight(bi_account *account) {
+    unsigned long era = bi_fork_generation();
+    if (account && account->era != era && account->flight)
+        bi_flight_abandon(account->flight);
+    if (account)
+        account->era = era;
+}
+
 bi_pool *bi_client_pool(lua_State *L, bi_client *client) {
     if (client->engine && bi_engine_is_foreign(client->engine))
         release_pool(client);
     if (client->pool)
         return client->pool;
     bi_engine *engine = bi_state_engine(L);
-    if (client->account && client->account->flight) /* of another engine: that of a forked parent */
-        bi_flight_abandon(client->account->flight);
+    leave_parents_flight(client->account);
     bi_network network = {.http_version = client->network[HTTP_VERSION],
                           .ca_file = client->network[CA_FILE],
                           .cert_file = client->network[CERT_FILE],
@@ -317,6 +330,7 @@ static void read_config(lua_State *L, bi_config *config) {
     config->max_retries = retries > 100 ? 100 : (unsigned)retries;
     config->max_response_bytes = (size_t)bi_option_number(L, 1, "max_response_bytes", 64 << 20);
     const char *debug = getenv("BETTER_I18N_DEBUG");
+    config->preflight = bi_option_flag(L, 1, "preflight", true);
     config->debug = bi_option_flag(L, 1, "debug", debug && strcmp(debug, "1") == 0);
     config->on_tokens = has(L, "on_tokens");
     config->on_revoked = has(L, "on_revoked");
@@ -388,24 +402,55 @@ static void take_token(lua_State *L, bi_token *token, const char *name, bi_now n
         bi_token_take(token, &secret, lifetime, now);
 }
 
+static void read_store(lua_State *L, bi_account *account) {
+    bi_option_get(L, 1, "store");
+    account->has_store = lua_istable(L, -1);
+    if (account->has_store) {
+        bi_option_get(L, -1, "keeps_installation_tokens");
+        account->keeps_installation = lua_isnil(L, -1) || lua_toboolean(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* What the service granted, as exchange() gave it. */
+static void read_scope(lua_State *L, bi_account *account) {
+    size_t length;
+    const char *scope = bi_option_text(L, 1, "scope", &length);
+    if (scope && length > 0 && !bi_names_split(&account->scopes, scope, length))
+        out_of_memory(L);
+    lua_pop(L, 1);
+}
+
 static void read_account(lua_State *L, bi_account *account) {
     bi_now now = bi_read_now(L, 3);
+    read_store(L, account);
     read_app(L, account);
     copy_option(L, &account->grant_id, "grant_id");
     copy_option(L, &account->organization_id, "organization_id");
     copy_secret(L, &account->refresh, "refresh_token");
     take_token(L, &account->access, "access_token", now);
     take_token(L, &account->installation, "installation_token", now);
+    read_scope(L, account);
     const char *wrong = bi_account_complaint(account);
     if (wrong)
         bi_error_argument(L, where(L), "%s", wrong);
+    account->era = bi_fork_generation();
+    bi_account_note_seed(account);
+}
+
+/* An installation token alone is a key of its own, which nobody shares. */
+static void name_account(lua_State *L, const bi_client *client) {
+    bool renews = !bi_secret_is_set(&client->account->installation.secret);
+    if (renews && !bi_account_name(client->account, bi_config_base(client->config, BI_HOST_API)))
+        out_of_memory(L);
 }
 
 /* [-0, +1, v] The box first, so that whatever raises behind it leaks nothing; then its uservalue. */
 static bi_client *push_client(lua_State *L) {
     bi_client *client = bi_newuserdata(L, sizeof *client);
     luaL_setmetatable(L, BI_CLIENT_CLASS);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 10);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         bi_option_get(L, 1, kept[i]);
         lua_setfield(L, -2, kept[i]);
@@ -430,6 +475,8 @@ int bi_lua_client_new(lua_State *L) {
     check_options(L);
     bi_client *client = push_client(L);
     read_account(L, client->account);
+    name_account(L, client);
+    bi_account_share(L, lua_gettop(L), bi_read_now(L, 3));
     return 1;
 }
 
@@ -437,6 +484,7 @@ int bi_lua_client_bare(lua_State *L) {
     check_options(L);
     bi_client *client = push_client(L);
     read_app(L, client->account);
+    bi_account_share(L, lua_gettop(L), bi_clock_read());
     return 1;
 }
 
@@ -452,6 +500,15 @@ int bi_lua_client_close(lua_State *L) {
 int bi_lua_client_is_revoked(lua_State *L) {
     const bi_client *client = bi_client_check(L, 1, "is_revoked");
     lua_pushboolean(L, client->account->over.revoked);
+    return 1;
+}
+
+int bi_lua_client_can(lua_State *L) {
+    const bi_client *client = bi_client_check(L, 1, "can");
+    bi_option_check(L, 2, "can", "scope", BI_OPTION_TEXT);
+    if (!client->account->scopes.known)
+        return 0;
+    lua_pushboolean(L, bi_names_has(&client->account->scopes, lua_tostring(L, 2)));
     return 1;
 }
 

@@ -13,7 +13,7 @@
  * what the Lua layer keeps beside them. */
 typedef struct bi_client {
     bi_config *config;   /* held; NULL when closed */
-    bi_account *account; /* held */
+    bi_account *account; /* held; shared with other clients of the grant */
     bi_engine *engine;   /* held; NULL before the first call */
     bi_pool *pool;       /* held; NULL before the first call */
     char *network[5];    /* owned: http_version, ca_file, cert_file, key_file, proxy */
@@ -37,11 +37,12 @@ bi_pool *bi_client_pool(lua_State *L, bi_client *client);
 bi_now bi_read_now(lua_State *L, int index);
 
 /* core.new(options, where, mono, wall) → client (the times in seconds, from the option clock). core.bare(options, where) → a client for the calls of OAuth itself: hosts and network, no
- * identity. core.close(client). core.is_revoked(client). core.state(client) → the uservalue table. */
+ * identity. core.close(client). core.is_revoked(client). core.can(client, scope). core.state(client) → the uservalue table. */
 int bi_lua_client_new(lua_State *L);
 int bi_lua_client_bare(lua_State *L);
 int bi_lua_client_close(lua_State *L);
 int bi_lua_client_is_revoked(lua_State *L);
+int bi_lua_client_can(lua_State *L);
 int bi_lua_client_state(lua_State *L);
 
 #endif

@@ -13,6 +13,7 @@
 #include "binding/oauth_lua.h"
 #include "binding/options_lua.h"
 #include "binding/process_lua.h"
+#include "binding/store_lua.h"
 #include "binding/task_lua.h"
 
 /* core.array(t) → t, marked as an array. */
@@ -31,6 +32,7 @@ static const luaL_Reg functions[] = {
     {"bare", bi_lua_client_bare},
     {"close", bi_lua_client_close},
     {"is_revoked", bi_lua_client_is_revoked},
+    {"can", bi_lua_client_can},
     {"state", bi_lua_client_state},
     {"endpoints", bi_lua_endpoints},
     {"call", bi_lua_call},
@@ -45,7 +47,14 @@ static const luaL_Reg functions[] = {
     {"descriptor", bi_lua_descriptor},
     {"doorbell", bi_lua_doorbell},
     {"flight", bi_lua_flight},
+    {"home", bi_lua_home},
     {"must_wait", bi_lua_must_wait},
+    {"store_key", bi_lua_store_key},
+    {"lock_seconds", bi_lua_lock_seconds},
+    {"record", bi_lua_record},
+    {"loaded", bi_lua_loaded},
+    {"stored", bi_lua_stored},
+    {"store_failed", bi_lua_store_failed},
     {"cancel", bi_lua_cancel},
     {"abandon", bi_lua_abandon},
     {"now", bi_lua_now},

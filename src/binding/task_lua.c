@@ -10,9 +10,10 @@
 #include "engine/random.h"
 
 /* The names of needs as the driver knows them; upvalues of step, so that none is hashed anew. */
-static const char *const needs[] = {"done",  "wait", "sleep",  "before",  "after",
-                                    "renew", "join", "tokens", "revoked", "transport"};
-enum { NEED_TRANSPORT = BI_NEED_REVOKED + 1, NEEDS };
+static const char *const needs[] = {"done",  "wait", "sleep",  "before",   "after",
+                                    "renew", "join", "tokens", "revoked",  "load",
+                                    "lock",  "save", "unlock", "transport"};
+enum { NEED_TRANSPORT = BI_NEED_UNLOCK + 1, NEEDS };
 
 static void drop_transfer(bi_task *task) {
     bi_transfer_free(task->transfer);
@@ -223,7 +224,8 @@ int bi_lua_descriptor(lua_State *L) {
     return 1;
 }
 
-/* The uservalue's `flight` is the task of the renewal under way, if it has one: it must outlive the call that began it. */
+/* The grant's `flight` is the task of the renewal under way, if it has one: it must outlive the call that began it, and
+ * clients of one grant share it. Its uservalue is that of the client that began it, whose hooks it runs. */
 int bi_lua_flight(lua_State *L) {
     bi_task *task = bi_task_check(L, 1);
     bi_flight *flight = task->call ? task->call->flight : NULL;
@@ -231,7 +233,8 @@ int bi_lua_flight(lua_State *L) {
         return 0;
     lua_settop(L, 1);
     bi_getuservalue(L, 1);
-    lua_getfield(L, 2, "flight");
+    lua_getfield(L, 2, "grant");
+    lua_getfield(L, 3, "flight");
     const bi_task *known = luaL_testudata(L, -1, BI_TASK_CLASS);
     if (known && known->flight == flight)
         return 1;
@@ -243,7 +246,13 @@ int bi_lua_flight(lua_State *L) {
     made->seam = task->seam;
     made->flight = bi_flight_hold(flight);
     lua_pushvalue(L, -1);
-    lua_setfield(L, 2, "flight");
+    lua_setfield(L, 3, "flight");
+    return 1;
+}
+
+int bi_lua_home(lua_State *L) {
+    luaL_checkudata(L, 1, BI_TASK_CLASS);
+    bi_getuservalue(L, 1);
     return 1;
 }
 

@@ -48,7 +48,8 @@ static inline bi_exchange *bi_task_exchange(bi_task *task) {
  * core.serial(task) → its number. core.pump(milliseconds) does what this Lua state's engine has to do, after waiting for
  * it at most so long (0: not at all; nil: without limit); core.finished() → the number of the next task whose transfer
  * has ended, or nil; core.busy() → transfers under way; core.descriptor() → readable when a pump has something to do.
- * core.flight(task) → the task of the renewal that this call started or joins.
+ * core.flight(task) → the task of the renewal that this call started or joins; core.home(task) → the state of the client
+ * that began it.
  * core.must_wait(task): whether giving up this flight now could lose a token.
  * core.cancel(task, closed): ends a call where it stands, without an error here; its next step is `done`.
  * core.abandon(task): nobody will drive it any more. core.now() → monotonic and wall seconds. */
@@ -60,6 +61,7 @@ int bi_lua_finished(lua_State *L);
 int bi_lua_busy(lua_State *L);
 int bi_lua_descriptor(lua_State *L);
 int bi_lua_flight(lua_State *L);
+int bi_lua_home(lua_State *L);
 int bi_lua_must_wait(lua_State *L);
 int bi_lua_cancel(lua_State *L);
 int bi_lua_abandon(lua_State *L);

@@ -2,6 +2,7 @@
 #include "core/account.h"
 
 #include "core/memory.h"
+#include "core/url.h"
 
 #include <string.h>
 
@@ -36,6 +37,9 @@ void bi_account_release(bi_account *account) {
     bi_names_clear(&account->scopes);
     bi_names_clear(&account->projects);
     bi_failure_clear(&account->over);
+    bi_digests_clear(&account->seeds);
+    bi_digests_clear(&account->seen);
+    bi_free(account->key);
     bi_free(account->client_id);
     bi_free(account->grant_id);
     bi_free(account->organization_id);
@@ -51,17 +55,21 @@ static bool is_installation_token(const bi_secret *secret) {
 const char *bi_account_complaint(const bi_account *account) {
     bool access = bi_secret_is_set(&account->access.secret);
     bool refresh = bi_secret_is_set(&account->refresh);
+    bool stored = account->has_store;
+    if (bi_secret_is_set(&account->installation.secret) && stored)
+        return "store keeps the tokens of a grant; leave it out, for an installation_token alone is "
+               "never renewed";
     if (bi_secret_is_set(&account->installation.secret))
         return access || refresh
                    ? "installation_token is given alone; leave it out, for with a grant_id "
                      "the client mints by itself"
                    : NULL;
-    if (!access && !refresh)
+    if (!access && !refresh && !stored)
         return "an identity is missing: give installation_token, or grant_id with access_token or "
-               "refresh_token";
+               "refresh_token, or grant_id with a store that has its tokens";
     if (!account->grant_id)
         return "grant_id is missing; the token endpoint names it when the code is exchanged";
-    if (refresh && !account->client_id)
+    if ((refresh || (stored && !access)) && !account->client_id)
         return "client_id is missing: a refresh_token is of no use without it (option client_id or "
                "BETTER_I18N_CLIENT_ID)";
     if (is_installation_token(&account->access.secret))
@@ -72,7 +80,8 @@ const char *bi_account_complaint(const bi_account *account) {
 }
 
 bool bi_account_can_get_access(const bi_account *account) {
-    return bi_secret_is_set(&account->refresh) || bi_secret_is_set(&account->access.secret);
+    return bi_secret_is_set(&account->refresh) || bi_secret_is_set(&account->access.secret) ||
+           (account->has_store && !account->synced);
 }
 
 bool bi_account_can_mint(const bi_account *account) {
@@ -98,6 +107,56 @@ bi_token *bi_account_token(bi_account *account, bi_token_kind kind, bi_now now) 
                                                                    : &account->installation;
 }
 
+bi_digest bi_account_digest(const bi_account *account) {
+    return bi_digest_of(bi_secret_is_set(&account->refresh) ? &account->refresh
+                                                            : &account->access.secret);
+}
+
+void bi_account_note_seed(bi_account *account) {
+    bi_digest refresh = bi_digest_of(&account->refresh);
+    bi_digest access = bi_digest_of(&account->access.secret);
+    bi_digests_add(&account->seeds, &access);
+    bi_digests_add(&account->seeds, &refresh);
+}
+
+bool bi_account_has_held(const bi_account *account, const bi_digest *digest) {
+    return bi_digests_has(&account->seeds, digest) || bi_digests_has(&account->seen, digest);
+}
+
+void bi_account_join(bi_account *account, bi_account *other, bi_now now) {
+    bi_token *access = &account->access, *brought = &other->access;
+    bi_digest digest = bi_digest_of(&brought->secret);
+    if (bi_failure_is_set(&account->over))
+        return;
+    if (bi_token_freshness(access, now) == BI_MISSING &&
+        bi_token_freshness(brought, now) != BI_MISSING &&
+        !bi_digest_equal(&digest, &access->refused)) {
+        int64_t lifetime = brought->expires == BI_NEVER ? -1 : brought->expires - now.mono;
+        bi_token_take(access, &brought->secret, lifetime, now);
+    }
+    if (!bi_secret_is_set(&account->refresh))
+        bi_secret_move(&account->refresh, &other->refresh);
+    bi_digests_merge(&account->seeds, &other->seeds);
+}
+
+bool bi_account_name(bi_account *account, const char *api_url) {
+    const char *const parts[] = {api_url, account->client_id, account->grant_id,
+                                 account->organization_id};
+    bi_bytes key = {0};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (i > 0)
+            bi_bytes_add_char(&key, '/');
+        if (parts[i])
+            bi_url_add_part(&key, parts[i], strlen(parts[i]));
+    }
+    if (key.failed) {
+        bi_bytes_clear(&key);
+        return false;
+    }
+    account->key = key.data;
+    return true;
+}
+
 void bi_account_end(bi_account *account, const bi_failure *why) {
     wipe_tokens(account);
     if (bi_failure_is_set(&account->over))
@@ -120,10 +179,50 @@ size_t bi_account_secrets(const bi_account *account, const bi_secret *list[BI_AC
     return BI_ACCOUNT_SECRETS;
 }
 
+bool bi_names_has(const bi_names *names, const char *text) {
+    for (size_t at = 0; at < names->list.length; at += strlen(names->list.data + at) + 1)
+        if (strcmp(names->list.data + at, text) == 0)
+            return true;
+    return false;
+}
+
+void bi_names_adopt(bi_names *to, bi_names *from) {
+    if (!from->known)
+        return;
+    bi_names_clear(to);
+    *to = *from;
+    *from = (bi_names){0};
+}
+
+bool bi_names_copy(bi_names *to, const bi_names *from) {
+    bi_names copy = {.known = from->known, .count = from->count};
+    if (from->list.length > 0 && !bi_bytes_add(&copy.list, from->list.data, from->list.length)) {
+        bi_bytes_clear(&copy.list);
+        return false;
+    }
+    bi_names_clear(to);
+    *to = copy;
+    return true;
+}
+
 bool bi_names_add(bi_names *names, const char *text, size_t length) {
     if (!bi_bytes_add(&names->list, text, length) || !bi_bytes_add_char(&names->list, '\0'))
         return false;
     names->count++;
+    return true;
+}
+
+/* RFC 6749, 3.3. */
+bool bi_names_split(bi_names *names, const char *text, size_t length) {
+    size_t start = 0;
+    names->known = true;
+    for (size_t i = 0; i <= length; i++) {
+        if (i < length && text[i] != ' ')
+            continue;
+        if (i > start && !bi_names_add(names, text + start, i - start))
+            return false;
+        start = i + 1;
+    }
     return true;
 }
 

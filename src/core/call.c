@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define BURIAL 2000 /* milliseconds that a blocking call takes for saving the grant's end */
+
 bi_call *bi_call_new(bi_config *config, bi_account *account, const bi_endpoint *endpoint) {
     bi_call *call = bi_alloc(sizeof *call);
     if (!call)
@@ -155,7 +157,9 @@ static bi_need begin_sending(bi_call *call, const bi_input *input) {
 static const char *why_no_renewal(const bi_call *call) {
     const bi_account *account = call->account;
     bool is_access = call->token == &account->access;
-    if (is_access ? bi_secret_is_set(&account->refresh) : bi_account_can_mint(account))
+    bool can_load = account->has_store && !account->synced;
+    if (can_load ||
+        (is_access ? bi_secret_is_set(&account->refresh) : bi_account_can_mint(account)))
         return NULL;
     if (account->grant_id ||
         bi_account_can_get_access(account)) /* there was one, which was dropped */
@@ -216,19 +220,45 @@ static bi_need end_over(bi_call *call) {
     return fail_because_of(call, &call->account->over, "");
 }
 
+/* Known without asking: what the service said when it issued the tokens. */
+static bool lacks_scope(const bi_call *call) {
+    const bi_names *granted = &call->account->scopes;
+    return call->config->preflight && call->endpoint.scope && granted->known &&
+           !bi_names_has(granted, call->endpoint.scope);
+}
+
+static bi_need fail_for_scope(bi_call *call) {
+    bi_failure failure;
+    bi_failure_init(&failure);
+    bi_failure_set(&failure, BI_CODE_SCOPE,
+                   "the grant lacks the scope %s, so nothing was sent; ask the user to authorize "
+                   "again with it",
+                   call->endpoint.scope);
+    bi_failure_text(failure.required_scope, sizeof failure.required_scope, call->endpoint.scope,
+                    strlen(call->endpoint.scope));
+    failure.attempts = call->exchange.attempts;
+    bi_need need = fail_with(call, &failure);
+    bi_failure_clear(&failure);
+    return need;
+}
+
 static bi_need choose(bi_call *call, const bi_input *input) {
     bi_account *account = call->account;
     if (account && bi_failure_is_set(&account->over))
         return end_over(call);
     if (!account || call->endpoint.token == BI_TOKEN_NONE)
         return use_token(call, input);
+    if (lacks_scope(call))
+        return fail_for_scope(call);
     call->token = bi_account_token(account, call->endpoint.token, input->now);
     bi_freshness freshness = bi_token_freshness(call->token, input->now);
     if (freshness == BI_MISSING)
         return renew(call, input, false);
-    if (freshness == BI_FRESH || !can_renew(call, input->now))
+    bool due = freshness != BI_FRESH || account->unsaved;
+    bool unread = account->has_store && !account->synced; /* another process may have renewed */
+    if ((!due && !unread) || !can_renew(call, input->now))
         return use_token(call, input);
-    return renew(call, input, freshness == BI_STALE);
+    return renew(call, input, !unread && freshness != BI_EXPIRING);
 }
 
 /* The flight has landed, or this call's time is over. */
@@ -245,29 +275,47 @@ static bi_need joined(bi_call *call, const bi_input *input) {
         return use_token(call, input);
     if (call->renewed && bi_secret_is_set(&call->token->secret))
         return use_token(call, input); /* issued with no life at all: the service's word counts */
-    if (failed)
+    bool deserted = call->flight->abandoned;
+    if (failed && (!deserted || call->deserted || late))
         return fail_because_of(call, &call->flight->failure,
                                "no token could be had for this call: ");
     if (late)
         return fail(call, BI_CODE_TIMEOUT, true,
                     "the time was over before a token could be renewed");
-    call->state = BI_CALL_CHOOSING; /* the flight was for the other kind of token */
+    call->deserted = deserted; /* else the flight was for the other kind of token */
+    call->state = BI_CALL_CHOOSING;
     leave_flight(call);
     return choose(call, input);
 }
 
-static bi_need end_grant(bi_call *call) {
+/* Other processes shall not have to ask: the end goes to the store, in the background where there is one. A flight that
+ * is under way sees to it by itself. */
+static bi_need bury(bi_call *call, const bi_input *input) {
+    bi_account *account = call->account;
+    leave_flight(call);
+    if (account->has_store && !account->flight)
+        call->flight = bi_flight_new(call->config, account, BI_TOKEN_NONE, input->now);
+    if (!call->flight)
+        return end(call);
+    call->flight->quiet = true;
+    call->background = true;
+    call->exchange.wake = bi_time_add(input->now.mono, BURIAL);
+    call->state = BI_CALL_BURYING;
+    return BI_NEED_RENEW;
+}
+
+static bi_need end_grant(bi_call *call, const bi_input *input) {
     bi_account *account = call->account;
     bi_account_end(account, &call->failure);
     if (!call->config->on_revoked || !account->over.revoked || account->over_announced)
-        return end(call);
+        return bury(call, input);
     account->over_announced = true;
     call->state = BI_CALL_ANNOUNCING;
     return BI_NEED_REVOKED;
 }
 
 /* revoke() went through: the grant is over by our own will. */
-static bi_need end_own_grant(bi_call *call) {
+static bi_need end_own_grant(bi_call *call, const bi_input *input) {
     bi_failure why;
     bi_failure_init(&why);
     bi_failure_set(&why, BI_CODE_REVOKED,
@@ -280,7 +328,7 @@ static bi_need end_own_grant(bi_call *call) {
     call->account->over_announced = true;
     bi_failure_clear(&why);
     bi_failure_clear(&call->failure);
-    return end(call);
+    return bury(call, input);
 }
 
 /* 401: the token is dropped (unless somebody renewed it meanwhile), and the call is made once more. */
@@ -288,7 +336,7 @@ static bi_need retry_with_another_token(bi_call *call, const bi_input *input) {
     call->refused = true;
     call->renewed = false;
     if (call->token->serial == call->serial)
-        bi_token_clear(call->token);
+        bi_token_refuse(call->token);
     call->token = bi_account_token(call->account, call->endpoint.token, input->now);
     bool alive = bi_token_freshness(call->token, input->now) != BI_MISSING;
     if (!alive && why_no_renewal(call))
@@ -305,7 +353,7 @@ static bi_need failed(bi_call *call, const bi_input *input) {
     if (!call->account)
         return end(call);
     if (bi_failure_is(failure, BI_CODE_REVOKED) || bi_failure_is(failure, BI_CODE_NO_GRANT))
-        return call->endpoint.ends_grant ? end_own_grant(call) : end_grant(call);
+        return call->endpoint.ends_grant ? end_own_grant(call, input) : end_grant(call, input);
     if (bi_failure_is(failure, BI_CODE_TOKEN) && call->token && !call->refused)
         return retry_with_another_token(call, input);
     if (bi_failure_is(failure, BI_CODE_SCOPE) && !failure->required_scope[0] &&
@@ -327,7 +375,7 @@ static bi_need exchange(bi_call *call, const bi_input *input) {
         return choose(call, input); /* with the next request of the conversation */
     if (bi_failure_is_set(&call->exchange.failure))
         return failed(call, input);
-    return call->endpoint.ends_grant ? end_own_grant(call) : end(call);
+    return call->endpoint.ends_grant ? end_own_grant(call, input) : end(call);
 }
 
 static bi_need start(bi_call *call, const bi_input *input) {
@@ -360,6 +408,8 @@ bi_need bi_call_step(bi_call *call, const bi_input *input) {
     case BI_CALL_SENDING:
         return exchange(call, input);
     case BI_CALL_ANNOUNCING:
+        return bury(call, input);
+    case BI_CALL_BURYING:
         return end(call);
     case BI_CALL_ENDED:
         break;
@@ -386,7 +436,7 @@ void bi_call_remember(bi_call *call, bool is_miss) {
 void bi_call_cancel(bi_call *call, const char *code, const char *message) {
     if (call->state == BI_CALL_ENDED)
         return;
-    if (call->state == BI_CALL_ANNOUNCING) { /* it has its outcome */
+    if (call->state >= BI_CALL_ANNOUNCING) { /* it has its outcome */
         end(call);
         return;
     }

@@ -17,6 +17,7 @@ typedef enum bi_call_state {
     BI_CALL_JOINING,
     BI_CALL_SENDING,
     BI_CALL_ANNOUNCING,
+    BI_CALL_BURYING, /* the grant's end goes to the store */
     BI_CALL_ENDED
 } bi_call_state;
 
@@ -41,6 +42,7 @@ typedef struct bi_call {
     unsigned serial;    /* of that token when it was used, or when a renewal was asked for */
     bool renewed;       /* a flight has brought the token: it is used, however short-lived */
     bool refused;       /* a 401 was met once */
+    bool deserted;      /* the flight that it waited for was given up once */
     int64_t started;    /* monotonic; the first step */
     int64_t timeout;    /* milliseconds, from the start to the end */
     bi_failure failure; /* set when it ended badly */

@@ -11,6 +11,7 @@ bi_config *bi_config_new(void) {
     config->timeout = 30000;
     config->connect_timeout = 5000;
     config->max_retries = 2;
+    config->preflight = true;
     config->max_response_bytes = (size_t)64 << 20;
     return config;
 }

@@ -19,8 +19,9 @@ typedef struct bi_config {
     int64_t connect_timeout;
     unsigned max_retries;
     size_t max_response_bytes;
-    bool debug;  /* a redacted trace on standard error */
-    bool closed; /* close() was called: calls under way end as cancelled */
+    bool preflight; /* what lacks a scope for sure is not sent */
+    bool debug;     /* a redacted trace on standard error */
+    bool closed;    /* close() was called: calls under way end as cancelled */
     bool on_tokens, on_revoked, on_request, on_response; /* whether somebody listens */
     bi_cdn_cache cdn; /* files that calls have brought: the one thing here that changes */
     unsigned references;

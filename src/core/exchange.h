@@ -14,15 +14,19 @@
 
 /* What a task wants of its driver before it can be stepped again. */
 typedef enum bi_need {
-    BI_NEED_DONE,   /* nothing more; look at its failure */
-    BI_NEED_SEND,   /* send exchange->request, put the answer into exchange->answer, then step */
-    BI_NEED_SLEEP,  /* step at exchange->wake or later */
-    BI_NEED_BEFORE, /* run on_request, then step */
-    BI_NEED_AFTER,  /* run on_response, then step */
-    BI_NEED_RENEW,  /* drive call->flight: in the background where there is one; then step */
-    BI_NEED_JOIN,   /* step when call->flight has ended, or at exchange->wake */
-    BI_NEED_TOKENS, /* run on_tokens, then step */
-    BI_NEED_REVOKED /* run on_revoked, then step */
+    BI_NEED_DONE,    /* nothing more; look at its failure */
+    BI_NEED_SEND,    /* send exchange->request, put the answer into exchange->answer, then step */
+    BI_NEED_SLEEP,   /* step at exchange->wake or later */
+    BI_NEED_BEFORE,  /* run on_request, then step */
+    BI_NEED_AFTER,   /* run on_response, then step */
+    BI_NEED_RENEW,   /* drive call->flight: in the background where there is one; then step */
+    BI_NEED_JOIN,    /* step when call->flight has ended, or at exchange->wake */
+    BI_NEED_TOKENS,  /* run on_tokens, then step */
+    BI_NEED_REVOKED, /* run on_revoked, then step */
+    BI_NEED_LOAD,    /* ask the store for the record; these four end with bi_flight_note */
+    BI_NEED_LOCK,    /* try its lock, once */
+    BI_NEED_SAVE,    /* swap bi_flight_record for the record that was loaded */
+    BI_NEED_UNLOCK
 } bi_need;
 
 /* The inputs of a step that are not in the task: time and chance. */

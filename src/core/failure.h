@@ -28,6 +28,7 @@
 #define BI_CODE_RATE "rate_limited"
 #define BI_CODE_REVOKED "grant_revoked"
 #define BI_CODE_NO_GRANT "grant_not_found"
+#define BI_CODE_STORE "store"
 #define BI_CODE_SCOPE "missing_scope"
 #define BI_CODE_TOKEN "invalid_token"
 #define BI_CODE_GRANT "invalid_grant"

@@ -254,7 +254,7 @@ static bool is_reserved(const char *code) {
                                        BI_CODE_PROXY,     BI_CODE_HTTP,     BI_CODE_REDIRECT,
                                        BI_CODE_RESPONSE,  BI_CODE_UNKNOWN,  BI_CODE_REFRESH_UNKNOWN,
                                        BI_CODE_STATE,     BI_CODE_LARGE,    BI_CODE_TIMEOUT,
-                                       "pagination_loop", "store"};
+                                       "pagination_loop", BI_CODE_STORE};
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
         if (strcmp(code, ours[i]) == 0)
             return true;

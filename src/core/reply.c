@@ -71,27 +71,12 @@ static void read_seconds(bi_json *json, int64_t *milliseconds) {
         *milliseconds = (int64_t)(seconds * 1000);
 }
 
-/* A space-separated string (RFC 6749, 3.3). */
-static bool split_names(bi_names *names, const char *text, size_t length) {
-    size_t start = 0;
-    for (size_t i = 0; i <= length; i++) {
-        if (i < length && text[i] != ' ')
-            continue;
-        if (i > start && !bi_names_add(names, text + start, i - start))
-            return false;
-        start = i + 1;
-    }
-    return true;
-}
-
 /* An array of strings, or a space-separated string. */
 static bool read_names(bi_json *json, bi_names *names) {
     bi_names_clear(names);
     bi_json_event event = bi_json_next(json);
-    if (event == BI_JSON_STRING) {
-        names->known = true;
-        return split_names(names, json->text, json->length);
-    }
+    if (event == BI_JSON_STRING)
+        return bi_names_split(names, json->text, json->length);
     if (event != BI_JSON_ARRAY)
         return bi_json_skip(json);
     names->known = true;

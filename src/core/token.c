@@ -19,6 +19,25 @@ void bi_token_clear(bi_token *token) {
     token->life = 0;
 }
 
+void bi_token_refuse(bi_token *token) {
+    token->refused = bi_digest_of(&token->secret);
+    bi_token_clear(token);
+}
+
+bool bi_token_adopt(bi_token *token, bi_secret *secret, int64_t expires, int64_t life, bi_now now) {
+    bi_digest offered = bi_digest_of(secret), held = bi_digest_of(&token->secret);
+    if (!bi_digest_is_set(&offered) || bi_digest_equal(&offered, &token->refused) ||
+        bi_digest_equal(&offered, &held))
+        return false;
+    int64_t left = expires < 0 ? -1 : expires > now.wall ? expires - now.wall : 0;
+    if (life > 0 && left > life)
+        left = life;
+    bi_token_take(token, secret, left, now);
+    if (life > 0 && left >= 0)
+        token->life = life;
+    return true;
+}
+
 bi_freshness bi_token_freshness(const bi_token *token, bi_now now) {
     if (!bi_secret_is_set(&token->secret))
         return BI_MISSING;

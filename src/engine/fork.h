@@ -1,5 +1,5 @@
 /* Which process are we in? A counter that a fork bumps in the child: getpid would be a system
- * call on every use. Called by the engine alone. */
+ * call on every use. Called by the engine and the binding. */
 #ifndef BI_ENGINE_FORK_H
 #define BI_ENGINE_FORK_H
 
