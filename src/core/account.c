@@ -186,6 +186,10 @@ bool bi_names_has(const bi_names *names, const char *text) {
     return false;
 }
 
+bool bi_names_lack(const bi_names *names, const char *text) {
+    return text && names->known && !bi_names_has(names, text);
+}
+
 void bi_names_adopt(bi_names *to, bi_names *from) {
     if (!from->known)
         return;

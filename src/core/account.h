@@ -92,6 +92,8 @@ void bi_account_end(bi_account *account, const bi_failure *why);
 #define BI_ACCOUNT_SECRETS 6
 size_t bi_account_secrets(const bi_account *account, const bi_secret *list[BI_ACCOUNT_SECRETS]);
 
+/* Whether it is known that this name is missing; NULL never is. */
+bool bi_names_lack(const bi_names *names, const char *text);
 bool bi_names_has(const bi_names *names, const char *text);
 /* Moves a list that is known; one that is not changes nothing. */
 void bi_names_adopt(bi_names *to, bi_names *from);

@@ -222,9 +222,7 @@ static bi_need end_over(bi_call *call) {
 
 /* Known without asking: what the service said when it issued the tokens. */
 static bool lacks_scope(const bi_call *call) {
-    const bi_names *granted = &call->account->scopes;
-    return call->config->preflight && call->endpoint.scope && granted->known &&
-           !bi_names_has(granted, call->endpoint.scope);
+    return call->config->preflight && bi_names_lack(&call->account->scopes, call->endpoint.scope);
 }
 
 static bi_need fail_for_scope(bi_call *call) {

@@ -312,16 +312,6 @@ static bool begin_session(bi_mcp *mcp, const bi_session *shared) {
     return true;
 }
 
-static bool lacks(const bi_names *names, const char *scope) {
-    if (!names->known || !scope)
-        return false;
-    const char *at = bi_bytes_text(&names->list);
-    for (unsigned i = 0; i < names->count; i++, at += strlen(at) + 1)
-        if (strcmp(at, scope) == 0)
-            return false;
-    return true;
-}
-
 /* What the tool said stays as the cause. */
 static void blame_scope(bi_failure *failure, const char *scope) {
     bi_bytes message = {0};
@@ -345,7 +335,7 @@ static bool asking_failed(bi_mcp *mcp, bi_exchange *x, const bi_endpoint *row) {
         return begin_session(mcp, &x->account->session);
     if (!mcp->is_vague || mcp->checked || bi_failure_is(&x->failure, BI_CODE_MEMORY))
         return false;
-    if (lacks(&x->account->scopes, row->scope)) {
+    if (bi_names_lack(&x->account->scopes, row->scope)) {
         blame_scope(&x->failure, row->scope);
         return false;
     }
@@ -371,7 +361,7 @@ static void weigh_check(bi_mcp *mcp, bi_exchange *x, const bi_endpoint *row) {
         bi_token_reply_read(&me, &x->answer.body, (bi_now){0});
     bi_failure_copy(&x->failure, &mcp->kept);
     x->failure.attempts = x->attempts;
-    if (are_scopes(&me.scopes) && lacks(&me.scopes, row->scope))
+    if (are_scopes(&me.scopes) && bi_names_lack(&me.scopes, row->scope))
         blame_scope(&x->failure, row->scope);
     bi_token_reply_clear(&me);
 }
