@@ -127,13 +127,13 @@ void fake_assert_clean(const bi_failure *failure);
             "\",\"token_type\":\"bearer\",\"expires_in\":1800,\"refresh_token\":\"rt_secret_" #n   \
             "\"}"                                                                                  \
     }
-#define MINTED(n)                                                                                  \
-    {                                                                                              \
-        .status = 200,                                                                             \
-        .body =                                                                                    \
-            "{\"installation_token\":\"bi_oat_secret_" #n                                          \
-            "\",\"token_type\":\"Bearer\",\"expires_in\":3600,\"organization_id\":\"org_1\","      \
-            "\"project_ids\":[],\"scopes\":[\"org:read\",\"projects:read\",\"projects:write\"]}"   \
+#define MINTED(n)                                                                                                             \
+    {                                                                                                                         \
+        .status = 200,                                                                                                        \
+        .body =                                                                                                               \
+            "{\"installation_token\":\"bi_oat_secret_" #n                                                                     \
+            "\",\"token_type\":\"Bearer\",\"expires_in\":3600,\"organization_id\":\"org_1\","                                 \
+            "\"project_ids\":[],\"scopes\":[\"org:read\",\"projects:read\",\"projects:write\",\"keys:read\",\"keys:write\"]}" \
     }
 #define DONE                                                                                       \
     { .status = 200, .body = "{}" }
