@@ -191,11 +191,11 @@ CHECK = CHECK_LUA='$(LUA_NAME)' POLLER='$(POLLER)' CLANG_FORMAT='$(CLANG_FORMAT)
 .PHONY: test test-full unit spec luas lint firewall fuzz analyze
 test: ## what fits in ten minutes on two cores; ends with "N passed, N failed"
 	@sh spec/tools/deps test
-	@$(CHECK) unit spec luas poll lint firewall compile
+	@$(CHECK) unit lint firewall spec luas poll compile
 
 test-full: ## make test, then valgrind, ASan under Lua, the analyzers and the fuzz targets
 	@sh spec/tools/deps full
-	@$(CHECK) unit spec luas poll lint firewall compile valgrind asan analyze fuzz
+	@$(CHECK) unit lint firewall spec luas poll compile valgrind asan analyze fuzz
 
 unit: ## the C unit tests under ASan and UBSan
 	@$(CHECK) unit
