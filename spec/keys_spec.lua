@@ -86,7 +86,7 @@ describe("list_keys", function()
       { "namespaces[2] must be a string", { project = "a/b", namespaces = { "x", 1 } } },
       { "search must be a string or an array", { project = "a/b", search = true } },
       { "missingLanguage must be a language code", { project = "a/b", missingLanguage = "pt_BR" } },
-      { "missing_language is not known; known are: fields, limit, missingLanguage", { project = "a/b", missing_language = "de" } },
+      { "missing_language is not known; known are: fields, limit, missingLanguage", { missing_language = "de" } },
       { "search holds a NUL", { project = "a/b", search = "a\0b" } },
       { "search is not valid UTF-8", { project = "a/b", search = "a\255b" } },
     }
@@ -100,7 +100,8 @@ describe("list_keys", function()
 
   it("raises a missing scope and an unknown project", function()
     local client, project = prepare({}, { scopes = { "translations:read" } })
-    assert.equal("keys:read", expect.failure("missing_scope", client.list_keys, client, { project = project }).required_scope)
+    local err = expect.failure("missing_scope", client.list_keys, client, { project = project })
+    assert.equal("keys:read", err.required_scope)
     client = prepare()
     expect.failure("not_found", client.list_keys, client, { project = "acme/nope" })
   end)
@@ -218,12 +219,14 @@ describe("create_keys", function()
   it("creates, and finds again byte for byte", function()
     local client, project = prepare { keys = {} }
     local texts = {
-      "Cafe\204\129 e\204\129", "שָׁלוֹם \226\128\143 مَرْحَبًا", "👨‍👩‍👧‍👦 🏳️‍🌈", "line\r\nline\ttab \\ \" / \127", "", " ",
+      "Cafe\204\129 e\204\129", "שָׁלוֹם \226\128\143 مَرْحَبًا", "👨‍👩‍👧‍👦 🏳️‍🌈",
+      "line\r\nline\ttab \\ \" / \127", "", " ",
       ("xé"):rep(50000), "\226\128\168\239\187\191", "{name} %s %% \\u0000",
     }
     local wanted = {}
     for n, text in ipairs(texts) do
-      wanted[n] = { key = "text" .. n, namespace = "n" .. n % 2, sourceText = text, translations = { ["pt-BR"] = text } }
+      local translations = { ["pt-BR"] = text }
+      wanted[n] = { key = "text" .. n, namespace = "n" .. n % 2, sourceText = text, translations = translations }
     end
     local result, response = client:create_keys { project = project, keys = wanted }
     assert.same({ true, #texts, #texts, 0 }, { result.ok, result.count, result.created, #result.failed })
@@ -273,7 +276,8 @@ describe("create_keys", function()
       seen[failure.index] = failure.kind .. " " .. tostring(failure.conflict)
     end
     assert.same({ [2] = "blocked menu.*", [3] = "skipped nil", [4] = "blocked title" }, seen)
-    assert.same({ index = 5, key = "odd", namespace = "default", warning = "Language not found: xx" }, result.warnings[1])
+    assert.same({ index = 5, key = "odd", namespace = "default", warning = "Language not found: xx" },
+      result.warnings[1])
     local forced = client:create_keys { project = project, force = true, keys = { wanted[2] } }
     assert.same({ true, 1 }, { forced.ok, forced.created })
   end)
@@ -381,7 +385,8 @@ describe("set_translations", function()
     assert.same({ "de", "pt-br" }, result.updated[1].languages)
     local found = by_name(client:get_translations { project = project, languages = { "pt-BR", "ja" } })
     assert.equal("Olá", found["default/title"].translations["pt-br"].text)
-    assert.same({ "件名", "draft" }, { found["mail/title"].translations.ja.text, found["mail/title"].translations.ja.status })
+    local subject = found["mail/title"].translations.ja
+    assert.same({ "件名", "draft" }, { subject.text, subject.status })
   end)
 
   it("takes 500 in a request", function()
@@ -425,8 +430,10 @@ describe("update_keys", function()
   it("raises a missing scope, refuses a wrong item", function()
     local client, project = prepare({}, { scopes = { "keys:write" } })
     local update = client.update_keys
-    expect.failure("missing_scope", update, client, { project = project, updates = { { id = "x", language = "de", text = "" } } })
-    expect.refused('updates[1] ("x").text is missing', update, client, { project = project, updates = { { id = "x", language = "de" } } })
+    expect.failure("missing_scope", update, client,
+      { project = project, updates = { { id = "x", language = "de", text = "" } } })
+    expect.refused('updates[1] ("x").text is missing', update, client,
+      { project = project, updates = { { id = "x", language = "de" } } })
     expect.refused('source must be a boolean', update, client,
       { project = project, updates = { { id = "x", language = "de", text = "a", source = 1 } } })
   end)

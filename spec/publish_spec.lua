@@ -53,7 +53,8 @@ describe("pending_changes", function()
     local client = prepare()
     expect.failure("not_found", client.pending_changes, client, { project = "acme/nope" })
     expect.refused("pending_changes: project must be", client.pending_changes, client, { project = "acme" })
-    expect.refused("pending_changes: limit is not known", client.pending_changes, client, { project = "a/b", limit = 1 })
+    expect.refused("pending_changes: limit is not known", client.pending_changes, client,
+      { project = "a/b", limit = 1 })
   end)
 end)
 
@@ -66,7 +67,8 @@ describe("publish", function()
     local sync, response = client:wait_sync(answer.syncJobIds[1])
     assert.same({ "completed", "publish", answer.syncJobIds[1], 200 },
       { sync.status, sync.type, sync.id, response.status })
-    assert.same({ "queued", "uploading", "published" }, { sync.log[1].message, sync.log[2].message, sync.log[3].message })
+    assert.same({ "queued", "uploading", "published" },
+      { sync.log[1].message, sync.log[2].message, sync.log[3].message })
     assert.equal(3, #sync.affectedKeys)
     assert.equal("new", sync.affectedKeys[1].key)
     assert.is_string(sync.startedAt .. sync.completedAt .. sync.affectedKeys[1].language)
@@ -233,7 +235,8 @@ describe("wait_sync", function()
       { "wait_sync: unknown option 'interval'", "s", { interval = 1 } },
     }
     for _, row in ipairs(rows) do expect.refused(row[1], client.wait_sync, client, row[2], row[3]) end
-    expect.refused("get_sync: waitMs must be an integer from 0 to 25000", client.get_sync, client, "s", { waitMs = 25001 })
+    expect.refused("get_sync: waitMs must be an integer from 0 to 25000", client.get_sync, client, "s",
+      { waitMs = 25001 })
     assert.is_nil(tools(grant).getSync)
     expect.failure("not_found", client.wait_sync, client, "sync_nope")
     expect.failure("not_found", client.get_sync, client, "sync_nope")
@@ -253,7 +256,8 @@ describe("syncs", function()
       { #list, response.total, list[1].id, list[1].status, list[1].type })
     assert.equal("pending", client:get_sync(id).status)
     assert.equal("pending", client:get_sync(id, { waitMs = 50, timeout = 5 }).status)
-    assert.same({ id = id, cancelled = true, previousStatus = "pending" }, client:cancel_sync { project = project, id = id })
+    assert.same({ id = id, cancelled = true, previousStatus = "pending" },
+      client:cancel_sync { project = project, id = id })
     assert.same({
       id = id, cancelled = false, previousStatus = "cancelled", reason = "The sync is cancelled already.",
     }, client:cancel_sync { project = project, id = id })
@@ -263,7 +267,8 @@ describe("syncs", function()
   it("refuse and raise", function()
     local client, project = prepare()
     expect.refused("list_syncs: status must be one of", client.list_syncs, client, { project = project, status = "x" })
-    expect.refused("limit must be an integer from 1 to 50", client.list_syncs, client, { project = project, limit = 51 })
+    expect.refused("limit must be an integer from 1 to 50", client.list_syncs, client,
+      { project = project, limit = 51 })
     expect.refused("cancel_sync: id is missing", client.cancel_sync, client, { project = project })
     expect.failure("not_found", client.list_syncs, client, { project = "acme/nope" })
     expect.failure("not_found", client.cancel_sync, client, { project = project, id = "nope" })

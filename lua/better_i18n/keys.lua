@@ -82,8 +82,8 @@ end
 --- A project's keys with their texts, as many as the service gives at once; all: each_translation.
 -- @param args (table) project; search; languages; namespaces; keys: names; status: missing, draft, published (these
 --   need languages) or all; limit: 1 to 200 (100)
--- @return array of { id, key, namespace, sourceText, translations = { language = { id, text, status } } }; the response,
---   with `total`, `has_more` (there are more than these; the service has no next page) and `answer`
+-- @return array of { id, key, namespace, sourceText, translations = { language = { id, text, status } } }; the
+--   response, with `total`, `has_more` (there are more than these; the service has no next page) and `answer`
 -- @raise as call_tool
 function keys.get_translations(client, args, options)
   local where = "get_translations"
@@ -117,18 +117,14 @@ local function begin_walk(where, client, walk, fetch)
   return new_walk(walk)
 end
 
-local function copy(wire, more)
-  return with(wire, more)
-end
-
 local all_keys = kinds.object(key_filters)
 local all_texts = kinds.object(text_filters)
 
 --- All keys of a project: `for key in client:each_key { project = "org/project" } do`. The service counts its keys, so
 -- with prefetch pages come side by side. It numbers them too: a walk during which keys are made or deleted may meet one
 -- twice or not at all.
--- @param args (table) as for list_keys, without page; limit: keys on a page (100); max: keys at all; prefetch (1): pages
---   fetched ahead, 0: none; cursor: the page to begin with
+-- @param args (table) as for list_keys, without page; limit: keys on a page (100); max: keys at all; prefetch (1):
+--   pages fetched ahead, 0: none; cursor: the page to begin with
 -- @return function for `for key, number, response in …`
 -- @raise invalid_argument at once; while iterating as list_keys, with `delivered` and `next` (the cursor to go on with)
 function keys.each_key(client, args, options)
@@ -139,16 +135,16 @@ function keys.each_key(client, args, options)
   wire.limit = walk.limit or PAGE
   call.check(where, client, "listKeys", wire, options)
   return begin_walk(where, client, walk, function(cursor)
-    local items, response = fetch_keys(where, client, copy(wire, { page = cursor or 1 }), options)
+    local items, response = fetch_keys(where, client, with(wire, { page = cursor or 1 }), options)
     return items, response.next, response
   end)
 end
 
--- getTranslations says that there is more, and has no way to ask for it. So: all at once where it fits; else the keys are
--- walked with listKeys, and the texts of each page are asked for by name. A name may stand in several namespaces: where
--- an answer is still cut, half the names are asked for at a time, and at last one namespace.
+-- getTranslations says that there is more, and has no way to ask for it. So: all at once where it fits; else the keys
+-- are walked with listKeys, and the texts of each page are asked for by name. A name may stand in several namespaces:
+-- where an answer is still cut, half the names are asked for at a time, and at last one namespace.
 local function collect_named(texts, wanted, namespaces, found)
-  local wire = copy(texts.wire, { keys = wanted, namespaces = namespaces, limit = TRANSLATIONS_MOST })
+  local wire = with(texts.wire, { keys = wanted, namespaces = namespaces, limit = TRANSLATIONS_MOST })
   local items, response = fetch_texts(texts.where, texts.client, wire, texts.options)
   if not response.has_more then
     for _, item in ipairs(items) do found[#found + 1] = item end
@@ -187,7 +183,7 @@ end
 local function fetch_page_of_texts(texts, page)
   local listing = { project = texts.wire.project, namespaces = texts.wire.namespaces, fields = core.array { "id" } }
   local listed, response = fetch_keys(texts.where, texts.client,
-    copy(listing, { page = page, limit = texts.limit }), texts.options)
+    with(listing, { page = page, limit = texts.limit }), texts.options)
   local next, ahead, found, by_id, items = response.next, response.ahead, {}, {}, {}
   if #listed > 0 then
     response = collect_named(texts, distinct(listed, "key"), distinct(listed, "namespace"), found)
@@ -210,7 +206,7 @@ end
 
 local function fetch_first(texts)
   local items, response = fetch_texts(texts.where, texts.client,
-    copy(texts.wire, { limit = TRANSLATIONS_MOST }), texts.options)
+    with(texts.wire, { limit = TRANSLATIONS_MOST }), texts.options)
   if response.has_more then return fetch_page_of_texts(texts, 1) end
   return items, nil, response
 end
@@ -305,13 +301,31 @@ local function check_items(where, row, items)
   if type(items) ~= "table" then call.refuse(where, "%s must be an array, not %s", row.list, type(items)) end
   local count = 0
   for place in next, items do
-    if type(place) ~= "number" then call.refuse(where, "%s must be an array; it has a field %s", row.list, tostring(place)) end
+    if type(place) ~= "number" then
+      call.refuse(where, "%s must be an array; it has a field %s", row.list, tostring(place))
+    end
     count = count + 1
   end
   if count == 0 then call.refuse(where, "%s is empty: nothing to send", row.list) end
   if count ~= #items then call.refuse(where, "%s must be an array without holes", row.list) end
 end
 
+--- create_keys{ project, keys = { { key, namespace ("default"), sourceText, translations = { language = text },
+--   namespaceContext } }, force }: force creates a key that is a text and a group of keys at once
+-- set_translations{ project, translations = { { id, translations = { language = text } } } }
+-- update_keys{ project, updates = { { id, language, text, source, status } } }: source = true: it is the source text
+-- delete_keys{ project, ids }: marked only; publishing deletes them for good
+-- Any number of items, in requests of at most 100, 500, 500 and 100, and of 3 MiB; one after another, in order. Text
+-- arrives byte for byte; NUL and what is not UTF-8 are refused, and so is an empty list.
+-- @param options (table) those of a call; `timeout` is for each request
+-- @return the service's answers as one: numbers added, lists joined: { ok, count, … } and keys, skipped, blocked,
+--   warnings (create_keys), updated, errors (set_translations, update_keys), marked, skipped (delete_keys); each entry
+--   has `index`, the item's place in the given list. failed: all that was not done as asked: { index, item, kind
+--   ("skipped": it was there, or was not; "blocked": leaf and branch at once; "error"), reason, key, namespace, id,
+--   language, conflict }. And the response of the last request
+-- @raise as call_tool; an error after which items are left has `done` (such a result of what was done), `doubtful` (the
+--   items of which nobody knows: look before sending them again) and `rest` (those that surely were not done).
+--   too_large names the item that the server does not take even alone
 for where, row in pairs(writes) do
   local others = kinds.object(with({ project = project, [row.list] = { function(value) return true, value end } },
     row.also or {}))

@@ -1,5 +1,5 @@
--- Publishing: what is pending, publishing it, and the syncs that carry it to where it is served. client.lua loads it when
--- the first of its methods is called. Names as in keys.lua. Every method takes the options of a call (`timeout,
+-- Publishing: what is pending, publishing it, and the syncs that carry it to where it is served. client.lua loads it
+-- when the first of its methods is called. Names as in keys.lua. Every method takes the options of a call (`timeout,
 -- max_retries, headers, signal`) in its last table.
 
 local call = require "better_i18n.tools.call"
@@ -60,9 +60,10 @@ end
 
 --- Publishes what is pending. Never sent twice; one request, however long the list: the service lets a project be
 -- published once in 30 seconds.
--- @param args (table) project; translations: { { keyId, languageCode }, … }, nil for everything that is pending (an empty
---   list is refused: it is not everything). Publishing everything deletes the deleted keys for good
--- @return { success, published (how many), syncJobIds (for wait_sync; empty when nothing was pending), message }, response
+-- @param args (table) project; translations: { { keyId, languageCode }, … }, nil for everything that is pending (an
+--   empty list is refused: it is not everything). Publishing everything deletes the deleted keys for good
+-- @return { success, published (how many), syncJobIds (for wait_sync; empty when nothing was pending), message }; the
+--   response
 -- @raise as call_tool; missing_scope (translations:publish); rate_limited with `retry_after` within the 30 seconds;
 --   tool_error with the service's own `reason` when the project cannot be published
 function publish.publish(client, args, options)
@@ -168,7 +169,7 @@ end
 local function check_waiting(where, own)
   local timeout, on_progress = own.timeout, own.on_progress
   if timeout == nil then timeout = PATIENCE end
-  if type(timeout) ~= "number" or not (timeout > 0) or timeout == math.huge then
+  if type(timeout) ~= "number" or timeout ~= timeout or timeout <= 0 or timeout == math.huge then
     call.refuse(where, "timeout must be a positive number of seconds")
   end
   if on_progress ~= nil and type(on_progress) ~= "function" then
@@ -185,7 +186,8 @@ end
 local function read_status(sync, response)
   if type(sync.status) == "string" then return end
   error(core.error {
-    code = "invalid_response", status = response.status, message = "wait_sync: the service gave a sync without a status",
+    code = "invalid_response", status = response.status,
+    message = "wait_sync: the service gave a sync without a status",
   }, 0)
 end
 
@@ -196,8 +198,8 @@ end
 --   whenever the status or the log has changed; what it raises is raised here; `max_retries, headers, signal` for each
 --   request
 -- @return the completed sync, response
--- @raise as call_tool; sync_failed or sync_cancelled when that is how it ended; timeout (retryable: the sync itself goes
---   on). Each of these three has `sync`, its last state
+-- @raise as call_tool; sync_failed or sync_cancelled when that is how it ended; timeout (retryable: the sync itself
+--   goes on). Each of these three has `sync`, its last state
 function publish.wait_sync(client, sync_id, options)
   local where = "wait_sync"
   call.check_client(where, client)

@@ -45,8 +45,8 @@ function projects.list_tool_projects(client, options)
 end
 
 --- One project: { project, sourceLanguage, namespaces = { { name, keyCount, description, context } }, languages,
--- totalKeys, coverage = { language = { translated, percent } }, cdn = { base, manifest, pattern, example, fileStructure,
--- keyFormat } }, response. Takes project. Raises as call_tool.
+-- totalKeys, coverage = { language = { translated, percent } }, cdn = { base, manifest, pattern, example,
+-- fileStructure, keyFormat } }, response. Takes project. Raises as call_tool.
 method("project_overview", "getProject", project_alone)
 
 --- What a translator should know: { project, sourceLanguage, targetLanguages, instructions, context, glossary,

@@ -20,13 +20,13 @@ end
 --- An error of call_tool's, under the name of the method that the program called.
 function call.renamed(where, problem)
   if core.is_error(problem) and type(problem.message) == "string" then
-    problem.message = problem.message:gsub("^call_tool:", where .. ":"):gsub("client:call_tool%(", "client:" .. where .. "(")
+    problem.message = problem.message:gsub("^call_tool:", where .. ":"):gsub(":call_tool%(", ":" .. where .. "(")
   end
   return problem
 end
 
 --- The arguments as they go on the wire.
--- @param fields (table) as for kinds.object
+-- @param kind (function) from kinds.object
 function call.arguments(where, kind, given)
   if type(given) ~= "table" then call.refuse(where, "the arguments must be a table, not %s", type(given)) end
   local ok, wire, path = kind(given)

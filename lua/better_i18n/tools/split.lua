@@ -64,14 +64,18 @@ local function merge_list(job, name, entries, index)
   end
 end
 
+local function is_list(value) return type(value) == "table" and (value[1] ~= nil or next(value) == nil) end
+
+-- `failed` is ours, whatever the service may one day call so.
 local function merge_field(job, name, value, index)
   local result = job.result
+  if name == "failed" then return end
   local known = result[name]
   if type(value) == "number" and type(known) == "number" then
     result[name] = known + value
   elseif name == "ok" and type(known) == "boolean" then
     result.ok = known and value == true
-  elseif type(value) == "table" and (value[1] ~= nil or next(value) == nil) and (known == nil or type(known) == "table") then
+  elseif is_list(value) and (known == nil or type(known) == "table") then
     result[name] = known or core.array {}
     merge_list(job, name, value, index)
   else
@@ -134,8 +138,8 @@ end
 
 --- Sends all items.
 -- @param job (table) where: the method's name; client, tool, options; arguments: those beside the list; field: the
---   list's name on the wire; items: the caller's; wire: the same as they go out; sizes: of each, in bytes; most: items in
---   a request; describe(place): an item in words
+--   list's name on the wire; items: the caller's; wire: the same as they go out; sizes: of each, in bytes; most: items
+--   in a request; describe(place): an item in words
 -- @return the merged result, the last response
 -- @raise as call.tool, with `done` (the merged result so far), `doubtful` and `rest` (arrays of the caller's items)
 return function(job)
