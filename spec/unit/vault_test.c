@@ -348,6 +348,23 @@ static void test_tokens_of_a_new_authorization_win_over_the_record(void **state)
     end_two();
 }
 
+/* Found by the model: the new tokens were dropped for the record that an old process began meanwhile. */
+static void test_a_new_authorization_stays_though_an_old_process_saves_meanwhile(void **state) {
+    static const fake_answer script[] = {REFRESHED(5), DONE};
+    for (unsigned turn = 1; turn <= 2;
+         turn++) { /* before there is a record, or before the first look */
+        begin_two();
+        fake_set_refresh(&two.a, "rt_secret_9");
+        bi_digests_clear(&two.a.account->seeds);
+        bi_account_note_seed(two.a.account);
+        FAKE_SCRIPT(&two.a, script);
+        meanwhile(BI_NEED_LOAD, turn, b_renews);
+        fake_do(&two.a, "me", NULL);
+        assert_stored("rt_secret_5", "at_secret_5");
+        end_two();
+    }
+}
+
 static void test_an_old_seed_loses_to_the_record(void **state) {
     static const fake_answer script[] = {REFRESHED(4), DONE}, done[] = {DONE};
     begin_two();
@@ -483,6 +500,7 @@ int main(void) {
         cmocka_unit_test(test_invalid_grant_on_a_marked_record_proves_nothing),
         cmocka_unit_test(test_a_marked_record_is_renewed_all_the_same),
         cmocka_unit_test(test_tokens_of_a_new_authorization_win_over_the_record),
+        cmocka_unit_test(test_a_new_authorization_stays_though_an_old_process_saves_meanwhile),
         cmocka_unit_test(test_an_old_seed_loses_to_the_record),
         cmocka_unit_test(test_another_process_reads_the_end_without_a_request),
         cmocka_unit_test(test_the_end_of_an_old_authorization_does_not_end_a_new_one),

@@ -292,6 +292,7 @@ static bi_need refused(bi_flight *flight, bi_now now) {
         return conclude(flight, now);
     flight->refused = true;
     flight->account->unsaved = false; /* whatever the store has is better */
+    flight->account->offered = false;
     flight->account->base = (bi_digest){0};
     return load(flight);
 }
@@ -425,7 +426,7 @@ static bi_need saved(bi_flight *flight, const bi_input *input) {
     bi_account *account = flight->account;
     bi_flight_state at = flight->state;
     if (flight->outcome == BI_STORE_DONE && at != BI_FLIGHT_BURYING) {
-        account->unsaved = false;
+        account->unsaved = account->offered = false;
         account->base = bi_digest_of_pair(&account->refresh, &account->access.secret);
     }
     if (at == BI_FLIGHT_BURYING)
