@@ -380,7 +380,10 @@ static bi_need locked(bi_flight *flight, const bi_input *input) {
     if (flight->outcome == BI_STORE_NOT)
         return wait_for_lock(flight, input);
     flight->locked = true;
-    flight->exchange.deadline = bi_time_add(input->now.mono, BI_FLIGHT_TIME);
+    /* The lease began while the store was asked, perhaps long ago: behind its end nothing may be sent. */
+    int64_t lease = bi_time_add(flight->asked, BI_LOCK_TIME);
+    int64_t deadline = bi_time_add(input->now.mono, BI_FLIGHT_TIME);
+    flight->exchange.deadline = deadline < lease ? deadline : lease;
     return load(flight);
 }
 
@@ -470,7 +473,7 @@ static bi_need over(bi_flight *flight) {
     return bury(flight);
 }
 
-bi_need bi_flight_step(bi_flight *flight, const bi_input *input) {
+static bi_need step(bi_flight *flight, const bi_input *input) {
     if (bi_failure_is_set(&flight->account->over) && !flight->burying &&
         flight->state < BI_FLIGHT_BURYING)
         return over(flight);
@@ -502,6 +505,12 @@ bi_need bi_flight_step(bi_flight *flight, const bi_input *input) {
         break;
     }
     return BI_NEED_DONE;
+}
+
+bi_need bi_flight_step(bi_flight *flight, const bi_input *input) {
+    bi_need need = step(flight, input);
+    flight->asked = input->now.mono;
+    return need;
 }
 
 void bi_flight_abandon(bi_flight *flight) {

@@ -52,6 +52,7 @@ typedef struct bi_flight {
     bool locked;
     bool abandoned; /* who waited for it may begin another */
     bool quiet;     /* started by revoke(): on_revoked does not run */
+    int64_t asked;  /* monotonic: when the last need was told */
     unsigned tries; /* for the lock */
     unsigned turns; /* after a swap that was lost */
     bi_digest tried;
