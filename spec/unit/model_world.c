@@ -308,8 +308,11 @@ static void go_on(model *m) {
         model_start_process(m, process);
         m->process[process].config->timeout = 60000;
         unsigned long successes = m->successes;
-        model_start_call(m, process, tenant, "me");
-        wind_up(m);
+        /* A clock that is wrong makes dead tokens look alive: each costs a 401 before they are renewed. */
+        for (int tries = 0; tries < 2 && m->successes == successes && !m->wrong[0]; tries++) {
+            model_start_call(m, process, tenant, "me");
+            wind_up(m);
+        }
         if (m->successes == successes)
             model_fail(m, "nobody can go on from the last saved record");
         end_processes(m);

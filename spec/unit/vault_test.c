@@ -363,8 +363,27 @@ static void test_tokens_of_a_new_authorization_win_over_the_record(void **state)
     bi_account_note_seed(two.a.account);
     FAKE_SCRIPT(&two.a, script);
     fake_do(&two.a, "me", NULL);
-    fake_expect(&two.a, "renew, load, lock, load, save, refresh rt_9, save, unlock, GET /me at_5");
+    fake_expect(&two.a, "renew, load, lock, load, refresh rt_9, save, unlock, GET /me at_5");
     assert_stored("rt_secret_5", "at_secret_5");
+    end_two();
+}
+
+/* Found by the model: a process with options from before the record's authorization marked over the only tokens that
+ * lived, and buried them. */
+static void test_options_that_turn_out_to_be_old_do_not_displace_the_record(void **state) {
+    static const fake_answer dead[] = {ERROR("invalid_grant", 401), DONE};
+    static const fake_answer trouble[] = {ERROR("invalid_client", 401)};
+    begin_two();
+    b_renews();
+    fake_set_refresh(&two.a, "rt_secret_0");
+    bi_account_note_seed(two.a.account);
+    FAKE_SCRIPT(&two.a, trouble);
+    fake_do(&two.a, "me", "invalid_client");
+    fake_expect(&two.a, "renew, load, lock, load, refresh rt_0, unlock");
+    FAKE_SCRIPT(&two.a, dead);
+    fake_do(&two.a, "me", NULL);
+    fake_expect(&two.a, "renew, load, lock, load, refresh rt_0, load, unlock, GET /me at_3");
+    assert_stored("rt_secret_3", "at_secret_3");
     end_two();
 }
 
@@ -522,6 +541,7 @@ int main(void) {
         cmocka_unit_test(test_invalid_grant_on_a_marked_record_proves_nothing),
         cmocka_unit_test(test_a_marked_record_is_renewed_all_the_same),
         cmocka_unit_test(test_tokens_of_a_new_authorization_win_over_the_record),
+        cmocka_unit_test(test_options_that_turn_out_to_be_old_do_not_displace_the_record),
         cmocka_unit_test(test_a_new_authorization_stays_though_an_old_process_saves_meanwhile),
         cmocka_unit_test(test_an_old_seed_loses_to_the_record),
         cmocka_unit_test(test_another_process_reads_the_end_without_a_request),

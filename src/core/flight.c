@@ -166,11 +166,18 @@ static bi_need begin_refresh(bi_flight *flight, const bi_input *input) {
     return exchange(flight, input);
 }
 
+/* The record has tokens of another authorization than the options: until the service has accepted these, nobody knows
+ * which of them is the newer one, and the record's may be the only ones that live. */
+static bool would_displace(const bi_account *account) {
+    return account->offered && bi_digest_is_set(&account->base);
+}
+
 /* A crash from here on leaves a record that says so: what is in it may be spent. */
 static bi_need refresh(bi_flight *flight, const bi_input *input) {
     flight->tried = bi_digest_of(&flight->account->refresh);
     flight->doubt = flight->account->refresh_in_doubt;
-    if (flight->account->has_store)
+    flight->marked = false;
+    if (flight->account->has_store && !would_displace(flight->account))
         return save(flight, BI_FLIGHT_MARKING);
     return begin_refresh(flight, input);
 }
@@ -311,7 +318,7 @@ static bi_need refresh_failed(bi_flight *flight, bi_now now) {
             failure, BI_CODE_REFRESH_UNKNOWN, true,
             "the answer to a token refresh was lost, and its replay could not be sent; tokens that still "
             "live go on serving, the next call that needs a new one tries again");
-    if (flight->account->has_store && !flight->account->refresh_in_doubt)
+    if (flight->marked && !flight->account->refresh_in_doubt)
         return save(flight, BI_FLIGHT_UNMARKING);
     return fail(flight, now);
 }
@@ -438,6 +445,7 @@ static bi_need saved(bi_flight *flight, const bi_input *input) {
         return fail(flight, input->now);
     if (flight->outcome == BI_STORE_NOT)
         return lost(flight, input->now);
+    flight->marked = at == BI_FLIGHT_MARKING && flight->outcome == BI_STORE_DONE;
     if (at == BI_FLIGHT_MARKING)
         return flight->outcome == BI_STORE_FAILED ? fail_with_store(flight, input->now)
                                                   : begin_refresh(flight, input);

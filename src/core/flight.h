@@ -47,6 +47,7 @@ typedef struct bi_flight {
     bool refreshed; /* in this flight: a second refresh would gain nothing */
     bool refused;   /* with invalid_grant: the store is asked whether it has another token */
     bool doubt;     /* account->refresh_in_doubt before this flight marked the record */
+    bool marked;    /* the record says that a refresh is begun */
     bool untold;    /* on_tokens has not run for what the refresh brought */
     bool burying;
     bool locked;
