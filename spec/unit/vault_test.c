@@ -387,6 +387,32 @@ static void test_options_that_turn_out_to_be_old_do_not_displace_the_record(void
     end_two();
 }
 
+/* What is told to `a` while it waits for the lock: a third process has found out, so the record knows that rt_0 is old. */
+static void b_finds_out(void) {
+    bi_secret old = {0};
+    bi_secret_set(&old, "rt_secret_0", 11);
+    bi_digest digest = bi_digest_of(&old);
+    bi_digests_add(&two.store.record.seeds, &digest);
+    bi_secret_clear(&old);
+    two.store.version++;
+    two.store.holder = NULL;
+}
+
+static void test_options_that_the_record_learns_to_be_old_are_dropped(void **state) {
+    static const fake_answer done[] = {DONE};
+    begin_two();
+    b_renews();
+    b_locks();
+    fake_set_refresh(&two.a, "rt_secret_0");
+    bi_account_note_seed(two.a.account);
+    FAKE_SCRIPT(&two.a, done);
+    meanwhile(BI_NEED_LOAD, 2, b_finds_out);
+    fake_do(&two.a, "me", NULL);
+    fake_expect(&two.a, "renew, load, lock, sleep 10, load, GET /me at_3");
+    assert_stored("rt_secret_3", "at_secret_3");
+    end_two();
+}
+
 /* Found by the model: the new tokens were dropped for the record that an old process began meanwhile. */
 static void test_a_new_authorization_stays_though_an_old_process_saves_meanwhile(void **state) {
     static const fake_answer script[] = {REFRESHED(5), DONE};
@@ -542,6 +568,7 @@ int main(void) {
         cmocka_unit_test(test_a_marked_record_is_renewed_all_the_same),
         cmocka_unit_test(test_tokens_of_a_new_authorization_win_over_the_record),
         cmocka_unit_test(test_options_that_turn_out_to_be_old_do_not_displace_the_record),
+        cmocka_unit_test(test_options_that_the_record_learns_to_be_old_are_dropped),
         cmocka_unit_test(test_a_new_authorization_stays_though_an_old_process_saves_meanwhile),
         cmocka_unit_test(test_an_old_seed_loses_to_the_record),
         cmocka_unit_test(test_another_process_reads_the_end_without_a_request),

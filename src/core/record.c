@@ -128,7 +128,8 @@ bool bi_record_adopt(bi_record *record, bi_account *account, bi_now now) {
     bi_digest was = account->base;
     account->base = bi_digest_of_pair(&record->refresh, &record->access);
     bool strange = bi_digest_is_set(&own) && !knows(record, &own);
-    account->offered &= strange;
+    if (account->offered && !strange) /* the record has been there already */
+        account->offered = account->unsaved = false;
     bi_digests_merge(&account->seeds, &record->seeds);
     bi_digests_merge(&account->seen, &record->seen);
     if (record->ended[0] && !strange)
