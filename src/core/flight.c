@@ -242,6 +242,9 @@ static bi_need wait_for_memory(bi_flight *flight, bi_now now) {
 static bi_need after_refresh(bi_flight *flight, const bi_input *input) {
     if (flight->kind != BI_TOKEN_INSTALLATION)
         return leave(flight);
+    if (!bi_secret_is_set(&flight->account->access.secret)) /* while it was saved and told */
+        return fail_with(flight, input->now, BI_CODE_TOKEN,
+                         "the service refused the new access token as soon as it was used");
     return mint(flight, input);
 }
 
