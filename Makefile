@@ -143,7 +143,8 @@ build/plain$(FLAVOUR)/libbetter_i18n.a build/asan$(FLAVOUR)/libbetter_i18n.a bui
 
 # One executable per spec/unit/*_test.c; the other files there are helpers that each of them gets.
 UNIT_TESTS   := $(patsubst spec/unit/%.c,%,$(wildcard spec/unit/*_test.c))
-UNIT_SUPPORT := $(filter-out %_test.c,$(wildcard spec/unit/*.c))
+MODEL        := $(filter-out %_test.c,$(wildcard spec/unit/model_*.c))
+UNIT_SUPPORT := $(filter-out %_test.c $(MODEL),$(wildcard spec/unit/*.c))
 UNIT_HEADERS := $(wildcard spec/unit/*.h)
 FUZZ_TARGETS := $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
 
@@ -152,11 +153,15 @@ LINK_TEST    = -lcmocka $(LDFLAGS) $(LIBS) -lm
 
 build/asan$(FLAVOUR)/unit/%: spec/unit/%.c $(UNIT_SUPPORT) $(UNIT_HEADERS) build/asan$(FLAVOUR)/libbetter_i18n.a
 	@mkdir -p $(@D)
-	$(call say,CC asan $<)$(CC) $(SANITIZE) $(COMPILE_TEST) -o $@ $< $(UNIT_SUPPORT) $(filter %.a,$^) $(LINK_TEST)
+	$(call say,CC asan $<)$(CC) $(SANITIZE) $(COMPILE_TEST) -o $@ $< $(UNIT_SUPPORT) $(UNIT_$*) $(filter %.a,$^) $(LINK_TEST)
 
 build/plain$(FLAVOUR)/unit/%: spec/unit/%.c $(UNIT_SUPPORT) $(UNIT_HEADERS) build/plain$(FLAVOUR)/libbetter_i18n.a
 	@mkdir -p $(@D)
-	$(call say,CC plain $<)$(CC) -O1 $(COMPILE_TEST) -o $@ $< $(UNIT_SUPPORT) $(filter %.a,$^) $(LINK_TEST)
+	$(call say,CC plain $<)$(CC) -O1 $(COMPILE_TEST) -o $@ $< $(UNIT_SUPPORT) $(UNIT_$*) $(filter %.a,$^) $(LINK_TEST)
+
+# The model of a world of processes, a store and the service is large: only its test gets it.
+UNIT_model_test := $(MODEL)
+build/asan$(FLAVOUR)/unit/model_test build/plain$(FLAVOUR)/unit/model_test: $(MODEL)
 
 # The same tests with another kind of lock.
 build/asan$(FLAVOUR)/unit/file_flock_test build/plain$(FLAVOUR)/unit/file_flock_test: spec/unit/file_test.c
@@ -217,6 +222,10 @@ analyze: ## clang-tidy, cppcheck, gcc -fanalyzer
 
 fuzz: ## each fuzz target for TIME seconds (default 60)
 	@$(CHECK) fuzz
+
+.PHONY: model
+model: build/plain$(FLAVOUR)/unit/model_test ## the randomized model test: N=histories (default 100000), or the one of SEED=
+	@MODEL_N='$(or $(N),100000)' MODEL_SEED='$(SEED)' $<
 
 .PHONY: format
 format: ## rewrites the C sources in the project's style

@@ -499,6 +499,25 @@ static void test_a_flight_sends_nothing_after_the_grant_is_over(void **state) {
     bi_failure_clear(&why);
 }
 
+static void refuse_access(fake *f, bi_need need) {
+    if (need == BI_NEED_TOKENS)
+        bi_token_refuse(&f->account->access);
+}
+
+/* Found by the model: it minted with an empty token. */
+static void test_a_token_refused_while_it_is_told_is_not_minted_with(void **state) {
+    static const fake_answer script[] = {REFRESHED(2)};
+    fake f;
+    fake_init(&f);
+    f.config->on_tokens = true;
+    f.on_hook = refuse_access; /* a call's 401 meanwhile */
+    FAKE_SCRIPT(&f, script);
+    fake_do(&f, "list_organizations", "invalid_token");
+    fake_expect(&f, "renew, refresh rt_1, tell rt_2");
+    assert_string_equal(f.account->refresh.text, "rt_secret_2");
+    fake_end(&f);
+}
+
 /* --- Odd replies --------------------------------------------------------------------------------------------- */
 
 static void test_a_rotated_refresh_token_is_kept_whatever_expires_in_says(void **state) {
@@ -651,6 +670,7 @@ int main(void) {
         cmocka_unit_test(test_an_answer_that_a_hook_looks_at_is_still_awaited),
         cmocka_unit_test(test_releasing_without_abandoning_unlinks),
         cmocka_unit_test(test_a_flight_sends_nothing_after_the_grant_is_over),
+        cmocka_unit_test(test_a_token_refused_while_it_is_told_is_not_minted_with),
         cmocka_unit_test(test_a_rotated_refresh_token_is_kept_whatever_expires_in_says),
         cmocka_unit_test(test_tokens_issued_without_any_life_serve_the_call_that_asked),
         cmocka_unit_test(test_a_mint_without_a_token_is_an_invalid_response),

@@ -117,6 +117,7 @@ void bi_account_note_seed(bi_account *account) {
     bi_digest access = bi_digest_of(&account->access.secret);
     bi_digests_add(&account->seeds, &access);
     bi_digests_add(&account->seeds, &refresh);
+    account->offered = bi_digest_is_set(&refresh) || bi_digest_is_set(&access);
 }
 
 bool bi_account_has_held(const bi_account *account, const bi_digest *digest) {
@@ -134,8 +135,10 @@ void bi_account_join(bi_account *account, bi_account *other, bi_now now) {
         int64_t lifetime = brought->expires == BI_NEVER ? -1 : brought->expires - now.mono;
         bi_token_take(access, &brought->secret, lifetime, now);
     }
-    if (!bi_secret_is_set(&account->refresh))
+    if (!bi_secret_is_set(&account->refresh) && bi_secret_is_set(&other->refresh)) {
         bi_secret_move(&account->refresh, &other->refresh);
+        account->offered = other->offered;
+    }
     bi_digests_merge(&account->seeds, &other->seeds);
 }
 

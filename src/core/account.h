@@ -43,6 +43,7 @@ typedef struct bi_account {
     bool has_store;      /* its record is shared with other processes */
     bool keeps_installation; /* the store takes installation tokens too */
     bool synced;             /* the store's record was read at least once */
+    bool offered;            /* options have brought tokens which the store is not known to have */
     bool unsaved;            /* what is held is newer than the store's record */
     bi_digest base;          /* of refresh and access token as the store's record last had them */
     bool

@@ -166,11 +166,18 @@ static bi_need begin_refresh(bi_flight *flight, const bi_input *input) {
     return exchange(flight, input);
 }
 
+/* The record has tokens of another authorization than the options: until the service has accepted these, nobody knows
+ * which of them is the newer one, and the record's may be the only ones that live. */
+static bool would_displace(const bi_account *account) {
+    return account->offered && bi_digest_is_set(&account->base);
+}
+
 /* A crash from here on leaves a record that says so: what is in it may be spent. */
 static bi_need refresh(bi_flight *flight, const bi_input *input) {
     flight->tried = bi_digest_of(&flight->account->refresh);
     flight->doubt = flight->account->refresh_in_doubt;
-    if (flight->account->has_store)
+    flight->marked = false;
+    if (flight->account->has_store && !would_displace(flight->account))
         return save(flight, BI_FLIGHT_MARKING);
     return begin_refresh(flight, input);
 }
@@ -235,6 +242,9 @@ static bi_need wait_for_memory(bi_flight *flight, bi_now now) {
 static bi_need after_refresh(bi_flight *flight, const bi_input *input) {
     if (flight->kind != BI_TOKEN_INSTALLATION)
         return leave(flight);
+    if (!bi_secret_is_set(&flight->account->access.secret)) /* while it was saved and told */
+        return fail_with(flight, input->now, BI_CODE_TOKEN,
+                         "the service refused the new access token as soon as it was used");
     return mint(flight, input);
 }
 
@@ -292,6 +302,7 @@ static bi_need refused(bi_flight *flight, bi_now now) {
         return conclude(flight, now);
     flight->refused = true;
     flight->account->unsaved = false; /* whatever the store has is better */
+    flight->account->offered = false;
     flight->account->base = (bi_digest){0};
     return load(flight);
 }
@@ -310,7 +321,7 @@ static bi_need refresh_failed(bi_flight *flight, bi_now now) {
             failure, BI_CODE_REFRESH_UNKNOWN, true,
             "the answer to a token refresh was lost, and its replay could not be sent; tokens that still "
             "live go on serving, the next call that needs a new one tries again");
-    if (flight->account->has_store && !flight->account->refresh_in_doubt)
+    if (flight->marked && !flight->account->refresh_in_doubt)
         return save(flight, BI_FLIGHT_UNMARKING);
     return fail(flight, now);
 }
@@ -379,7 +390,10 @@ static bi_need locked(bi_flight *flight, const bi_input *input) {
     if (flight->outcome == BI_STORE_NOT)
         return wait_for_lock(flight, input);
     flight->locked = true;
-    flight->exchange.deadline = bi_time_add(input->now.mono, BI_FLIGHT_TIME);
+    /* The lease began while the store was asked, perhaps long ago: behind its end nothing may be sent. */
+    int64_t lease = bi_time_add(flight->asked, BI_LOCK_TIME);
+    int64_t deadline = bi_time_add(input->now.mono, BI_FLIGHT_TIME);
+    flight->exchange.deadline = deadline < lease ? deadline : lease;
     return load(flight);
 }
 
@@ -425,7 +439,7 @@ static bi_need saved(bi_flight *flight, const bi_input *input) {
     bi_account *account = flight->account;
     bi_flight_state at = flight->state;
     if (flight->outcome == BI_STORE_DONE && at != BI_FLIGHT_BURYING) {
-        account->unsaved = false;
+        account->unsaved = account->offered = false;
         account->base = bi_digest_of_pair(&account->refresh, &account->access.secret);
     }
     if (at == BI_FLIGHT_BURYING)
@@ -434,6 +448,7 @@ static bi_need saved(bi_flight *flight, const bi_input *input) {
         return fail(flight, input->now);
     if (flight->outcome == BI_STORE_NOT)
         return lost(flight, input->now);
+    flight->marked = at == BI_FLIGHT_MARKING && flight->outcome == BI_STORE_DONE;
     if (at == BI_FLIGHT_MARKING)
         return flight->outcome == BI_STORE_FAILED ? fail_with_store(flight, input->now)
                                                   : begin_refresh(flight, input);
@@ -469,7 +484,7 @@ static bi_need over(bi_flight *flight) {
     return bury(flight);
 }
 
-bi_need bi_flight_step(bi_flight *flight, const bi_input *input) {
+static bi_need step(bi_flight *flight, const bi_input *input) {
     if (bi_failure_is_set(&flight->account->over) && !flight->burying &&
         flight->state < BI_FLIGHT_BURYING)
         return over(flight);
@@ -501,6 +516,12 @@ bi_need bi_flight_step(bi_flight *flight, const bi_input *input) {
         break;
     }
     return BI_NEED_DONE;
+}
+
+bi_need bi_flight_step(bi_flight *flight, const bi_input *input) {
+    bi_need need = step(flight, input);
+    flight->asked = input->now.mono;
+    return need;
 }
 
 void bi_flight_abandon(bi_flight *flight) {

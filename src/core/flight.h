@@ -47,11 +47,13 @@ typedef struct bi_flight {
     bool refreshed; /* in this flight: a second refresh would gain nothing */
     bool refused;   /* with invalid_grant: the store is asked whether it has another token */
     bool doubt;     /* account->refresh_in_doubt before this flight marked the record */
+    bool marked;    /* the record says that a refresh is begun */
     bool untold;    /* on_tokens has not run for what the refresh brought */
     bool burying;
     bool locked;
     bool abandoned; /* who waited for it may begin another */
     bool quiet;     /* started by revoke(): on_revoked does not run */
+    int64_t asked;  /* monotonic: when the last need was told */
     unsigned tries; /* for the lock */
     unsigned turns; /* after a swap that was lost */
     bi_digest tried;

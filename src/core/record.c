@@ -122,18 +122,19 @@ static bool take_organization(bi_record *record, bi_account *account) {
 
 bool bi_record_adopt(bi_record *record, bi_account *account, bi_now now) {
     bi_digest own = bi_account_digest(account);
-    bool first = !account->synced;
     account->synced = true;
     if (!record)
         return true;
     bi_digest was = account->base;
     account->base = bi_digest_of_pair(&record->refresh, &record->access);
     bool strange = bi_digest_is_set(&own) && !knows(record, &own);
+    if (account->offered && !strange) /* the record has been there already */
+        account->offered = account->unsaved = false;
     bi_digests_merge(&account->seeds, &record->seeds);
     bi_digests_merge(&account->seen, &record->seen);
     if (record->ended[0] && !strange)
         return end_with(account, record);
-    if (strange && (first || record->ended[0])) {
+    if (strange && (account->offered || record->ended[0])) {
         account->unsaved = true;
         return true;
     }

@@ -23,7 +23,8 @@ void bi_record_clear(bi_record *record);
 bool bi_record_take(bi_record *record, const bi_account *account, bool doubt, bi_now now);
 
 /* What the account learns from the store's record (NULL: there is none), whose secrets are moved out of it:
- *  - what the options of `new` brought, if the record knows nothing of it, is a new authorization and stays;
+ *  - what the options of `new` brought, if the record knows nothing of it, is a new authorization and stays until it
+ *    was saved once or the service has refused it;
  *  - a rotation that could not be saved yet stays while the record is still the one before it;
  *  - else the record's tokens count, but for those that the service has refused already;
  *  - a record of a grant that ended ends this one, unless the account has tokens that the record never saw.
