@@ -202,6 +202,24 @@ describe("each_translation", function()
     assert.equal(4, #named)
   end)
 
+  it("asks for less where an answer is cut: many names in many namespaces, one name in too many", function()
+    local rows, namespaces = {}, {}
+    for diagonal = 0, 19 do
+      for n = 1, 20 do rows[#rows + 1] = { n = "n" .. n, ns = "s" .. (n + diagonal) % 20, v = n .. " " .. diagonal } end
+    end
+    local client, project = prepare { keys = rows }
+    local list = all_of(client:each_translation { project = project })
+    assert.equal(400, #list)
+    for place, row in ipairs(rows) do assert.same({ row.n, row.v }, { list[place].key, list[place].sourceText }) end
+    rows = {}
+    for n = 1, 450 do rows[n], namespaces[n] = { n = "one", ns = "s" .. n, v = "v" }, "s" .. n end
+    client, project = prepare { keys = rows }
+    assert.equal(450, #all_of(client:each_translation { project = project, keys = { "one" }, namespaces = namespaces }))
+    local err = expect.failure("invalid_response", all_of,
+      client:each_translation { project = project, keys = { "one" } })
+    expect.holds("name some of them", err.message)
+  end)
+
   it("keeps the filters of the tool", function()
     local client, project = prepare { keys = 700 }
     local count = 0

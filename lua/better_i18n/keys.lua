@@ -142,7 +142,13 @@ end
 
 -- getTranslations says that there is more, and has no way to ask for it. So: all at once where it fits; else the keys
 -- are walked with listKeys, and the texts of each page are asked for by name. A name may stand in several namespaces:
--- where an answer is still cut, half the names are asked for at a time, and at last one namespace.
+-- where an answer is still cut, half the names are asked for at a time, and of one name half the namespaces.
+local function halves(list)
+  local left, right = core.array {}, core.array {}
+  for index, item in ipairs(list) do table.insert(index <= #list / 2 and left or right, item) end
+  return left, right
+end
+
 local function collect_named(texts, wanted, namespaces, found)
   local wire = with(texts.wire, { keys = wanted, namespaces = namespaces, limit = TRANSLATIONS_MOST })
   local items, response = fetch_texts(texts.where, texts.client, wire, texts.options)
@@ -151,9 +157,7 @@ local function collect_named(texts, wanted, namespaces, found)
     return response
   end
   if #wanted > 1 then
-    local middle = math.floor(#wanted / 2)
-    local left, right = core.array {}, core.array {}
-    for index, name in ipairs(wanted) do table.insert(index <= middle and left or right, name) end
+    local left, right = halves(wanted)
     collect_named(texts, left, namespaces, found)
     return collect_named(texts, right, namespaces, found)
   end
@@ -164,10 +168,9 @@ local function collect_named(texts, wanted, namespaces, found)
         texts.where, wanted[1]),
     }, 0)
   end
-  for _, namespace in ipairs(namespaces) do
-    response = collect_named(texts, wanted, core.array { namespace }, found)
-  end
-  return response
+  local left, right = halves(namespaces)
+  collect_named(texts, wanted, left, found)
+  return collect_named(texts, wanted, right, found)
 end
 
 local function distinct(items, field)
