@@ -224,7 +224,7 @@ fuzz: ## each fuzz target for TIME seconds (default 60)
 	@$(CHECK) fuzz
 
 .PHONY: model
-model: build/plain$(FLAVOUR)/unit/model_test ## the randomized model test: N=histories (default 100000), or the one of SEED=
+model: build/asan$(FLAVOUR)/unit/model_test ## the randomized model of tokens: N=100000 histories, or SEED= replayed
 	@MODEL_N='$(or $(N),100000)' MODEL_SEED='$(SEED)' $<
 
 .PHONY: format

@@ -118,6 +118,7 @@ typedef struct model {
     model_issued issued[MODEL_ISSUED];
     unsigned count;  /* of them */
     bool excuse;     /* this event may lose a token: an answer was lost, a process has died */
+    bi_flight *kept; /* of the planted bug: given back when the leak was seen */
     char wrong[160]; /* the invariant that failed first; "" */
     unsigned long calls, refreshes, successes, ends, losses; /* what histories are worth */
 } model;

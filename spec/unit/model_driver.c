@@ -50,7 +50,9 @@ void model_start_process(model *m, int at) {
 
 static void drop(model *m, model_task *task) {
     bi_call_free(task->call);
-    if (m->bug != MODEL_KEEPS_FLIGHT)
+    if (m->bug == MODEL_KEEPS_FLIGHT && task->flight && !m->kept)
+        m->kept = task->flight;
+    else
         bi_flight_release(task->flight);
     *task = (model_task){0};
 }

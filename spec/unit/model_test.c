@@ -102,7 +102,6 @@ static void test_the_model_finds_an_end_announced_twice(void **state) {
     assert_found(MODEL_ANNOUNCES_TWICE, "has run twice");
 }
 
-/* What the leak is made of is given back: the test's own leak checker must not see it. */
 static void test_the_model_finds_a_leak(void **state) {
     assert_found(MODEL_KEEPS_FLIGHT, "were not freed");
 }

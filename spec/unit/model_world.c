@@ -334,5 +334,6 @@ bool model_run(model *m, uint64_t seed, model_bug bug, bool loud) {
         bi_record_clear(&m->vaults[tenant].record);
     if (bi_memory_live() != live)
         model_fail(m, "%ld allocations were not freed", bi_memory_live() - live);
+    bi_flight_release(m->kept);
     return !m->wrong[0];
 }

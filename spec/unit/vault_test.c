@@ -249,6 +249,35 @@ static void test_what_could_not_be_saved_is_kept_and_saved_by_the_next_flight(vo
     end_two();
 }
 
+/* Found by the model: the record still had the old refresh token, but an access token that was refused meanwhile; it was
+ * taken for another's, and the only living refresh token dropped for it. */
+static void
+test_what_could_not_be_saved_stays_though_the_old_access_token_was_refused(void **state) {
+    static const fake_answer script[] = {REFRESHED(2)};
+    begin_two();
+    fake_set_access(&two.a, "at_secret_1", 1800000);
+    fake_pass(&two.a, 1800000 - 1000);
+    FAKE_SCRIPT(&two.a, script);
+    bi_flight *flight =
+        bi_flight_new(two.a.config, two.a.account, BI_TOKEN_ACCESS, two.a.input.now);
+    flight->had = BI_STALE; /* the token lives, and a new one is wanted */
+    bi_need need;
+    while ((need = fake_step_flight(&two.a, flight)) != BI_NEED_SAVE)
+        assert_true(fake_serve_store(&two.a, need, flight));
+    assert_true(fake_serve_store(&two.a, need, flight));
+    assert_non_null(two.store.record.access.text);
+    bi_token_refuse(&two.a.account->access); /* a call's 401 */
+    meanwhile(BI_NEED_SAVE, 1, saving_fails);
+    fake_run_flight(&two.a, flight);
+    bi_flight_release(flight);
+    two.store.fails = BI_NEED_DONE;
+    flight = bi_flight_new(two.a.config, two.a.account, BI_TOKEN_ACCESS, two.a.input.now);
+    fake_run_flight(&two.a, flight);
+    bi_flight_release(flight);
+    assert_stored("rt_secret_2", "at_secret_2");
+    end_two();
+}
+
 static void test_without_its_mark_a_refresh_does_not_leave(void **state) {
     begin_two();
     two.store.fails = BI_NEED_SAVE;
@@ -557,6 +586,8 @@ int main(void) {
         cmocka_unit_test(test_who_loses_the_swap_adopts_what_the_winner_saved),
         cmocka_unit_test(test_who_loses_the_swap_of_the_mark_sends_nothing),
         cmocka_unit_test(test_what_could_not_be_saved_is_kept_and_saved_by_the_next_flight),
+        cmocka_unit_test(
+            test_what_could_not_be_saved_stays_though_the_old_access_token_was_refused),
         cmocka_unit_test(test_without_its_mark_a_refresh_does_not_leave),
         cmocka_unit_test(test_a_refresh_that_was_surely_not_done_takes_its_mark_back),
         cmocka_unit_test(test_a_lost_refresh_leaves_its_mark),

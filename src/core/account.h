@@ -45,7 +45,7 @@ typedef struct bi_account {
     bool synced;             /* the store's record was read at least once */
     bool offered;            /* options have brought tokens which the store is not known to have */
     bool unsaved;            /* what is held is newer than the store's record */
-    bi_digest base;          /* of refresh and access token as the store's record last had them */
+    bi_digest base;          /* of the refresh token that the store's record had last */
     bool
         refresh_in_doubt; /* the answer to a refresh of this very token was lost: invalid_grant proves nothing */
     int64_t gate; /* monotonic: a 429 closed the whole key until then */

@@ -20,16 +20,6 @@ bi_digest bi_digest_of(const bi_secret *secret) {
     return cut(full);
 }
 
-bi_digest bi_digest_of_pair(const bi_secret *first, const bi_secret *second) {
-    bi_digest both[2] = {bi_digest_of(first), bi_digest_of(second)};
-    unsigned char full[SHA256_DIGEST_LENGTH];
-    if (!first->text && !second->text)
-        return (bi_digest){0};
-    if (!SHA256((const unsigned char *)both, sizeof both, full))
-        return (bi_digest){0};
-    return cut(full);
-}
-
 bool bi_digest_is_set(const bi_digest *digest) {
     static const bi_digest none;
     return memcmp(digest, &none, sizeof none) != 0;

@@ -16,9 +16,8 @@ typedef struct bi_digest {
     unsigned char bytes[BI_DIGEST_SIZE];
 } bi_digest;
 
-/* Of one secret, or of two in their order; an empty one counts as none. All zero when there is nothing. */
+/* All zero when there is nothing. */
 bi_digest bi_digest_of(const bi_secret *secret);
-bi_digest bi_digest_of_pair(const bi_secret *first, const bi_secret *second);
 
 bool bi_digest_is_set(const bi_digest *digest);
 bool bi_digest_equal(const bi_digest *a, const bi_digest *b); /* false when neither is set */

@@ -440,7 +440,7 @@ static bi_need saved(bi_flight *flight, const bi_input *input) {
     bi_flight_state at = flight->state;
     if (flight->outcome == BI_STORE_DONE && at != BI_FLIGHT_BURYING) {
         account->unsaved = account->offered = false;
-        account->base = bi_digest_of_pair(&account->refresh, &account->access.secret);
+        account->base = bi_digest_of(&account->refresh);
     }
     if (at == BI_FLIGHT_BURYING)
         return announce(flight);

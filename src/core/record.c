@@ -126,7 +126,7 @@ bool bi_record_adopt(bi_record *record, bi_account *account, bi_now now) {
     if (!record)
         return true;
     bi_digest was = account->base;
-    account->base = bi_digest_of_pair(&record->refresh, &record->access);
+    account->base = bi_digest_of(&record->refresh);
     bool strange = bi_digest_is_set(&own) && !knows(record, &own);
     if (account->offered && !strange) /* the record has been there already */
         account->offered = account->unsaved = false;
