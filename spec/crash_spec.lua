@@ -1,7 +1,8 @@
 -- A process is killed (SIGKILL) at each step of a renewal; the next one, with the same options and the same store, must
 -- go on. One case cannot be saved by any client: the service has rotated the refresh token, and the process died before
 -- it had saved the new one. Then nobody has it. That case must be told as what it is (refresh_outcome_unknown, because
--- the record says that a refresh was under way), not as a revocation. BETTER_I18N_FULL=1 does all steps in all modes; BETTER_I18N_CRASHES=100 kills so often at each (20 minutes).
+-- the record says that a refresh was under way), not as a revocation. BETTER_I18N_FULL=1 does all steps in all modes;
+-- BETTER_I18N_CRASHES=100 kills so often at each (20 minutes).
 local fleet = require "spec.support.fleet"
 local process = require "spec.support.process"
 local redis_server = require "spec.support.redis_server"
@@ -104,7 +105,8 @@ for _, mode in ipairs { "same", "rotating_keep", "rotating", "reuse_detection" }
         for _ = 1, TIMES do
           files = files + 1
           local grant = sandbox.grant { client_id = sandbox.CLIENT_ID, rotation = mode, installation = false }
-          local head = fleet.head(grant, ("better_i18n.store.file %q"):format(sandbox.path("crash-" .. files .. ".json")))
+          local path = sandbox.path("crash-" .. files .. ".json")
+          local head = fleet.head(grant, ("better_i18n.store.file %q"):format(path))
           crash(head, grant, step)
           sandbox.clear_faults(grant)
           local out, err, status = process.run(head .. NEXT)

@@ -35,7 +35,8 @@ local expressions = {
 
 local function short_lived(rotation)
   return sandbox.grant {
-    client_id = sandbox.CLIENT_ID, installation = false, rotation = rotation, access_ttl = LIFE, installation_ttl = LIFE,
+    client_id = sandbox.CLIENT_ID, installation = false, rotation = rotation, access_ttl = LIFE,
+    installation_ttl = LIFE,
   }
 end
 
@@ -114,7 +115,9 @@ for name, make in pairs(makers) do
   describe("1,000 coroutines with " .. name, function()
     for _, count in ipairs { 1, 50 } do
       it("and " .. count .. " client(s) of a grant whose tokens are expired renew once", function()
-        local grant = sandbox.grant { client_id = sandbox.CLIENT_ID, rotation = "reuse_detection", installation = false }
+        local grant = sandbox.grant {
+          client_id = sandbox.CLIENT_ID, rotation = "reuse_detection", installation = false,
+        }
         sandbox.control("expire", { grant_id = grant.grant_id, what = "access" })
         local clients, store = {}, make()
         for index = 1, count do clients[index] = sandbox.connected(grant, { store = store }) end
