@@ -1,163 +1,132 @@
--- Tokens shared through a store by real processes: one refresh when it is due, whoever is killed in between. What a
--- store is stands in store_spec, the flight's own rules in spec/unit. BETTER_I18N_FULL=1 runs the full size.
-local process = require "spec.support.process"
-local sandbox = require "spec.support.sandbox"
+-- Real processes that share the tokens of one grant, in Redis and in a file: one renewal among all of them when it is
+-- due, nobody is told to connect again, and no crash loses a grant. The sandbox counts, and revokes a grant whose
+-- rotated refresh token is shown twice. BETTER_I18N_FULL=1 runs the full size.
+local better_i18n = require "better_i18n"
+local fleet = require "spec.support.fleet"
 local redis_server = require "spec.support.redis_server"
-local shell = require "spec.support.nginx_sandbox"
-local child = require "spec.support.store_child"
+local sandbox = require "spec.support.sandbox"
 local socket = require "socket"
 
-local ask, file_store, prelude, CALL = child.ask, child.file_store, child.prelude, child.CALL
-
 local FULL = os.getenv "BETTER_I18N_FULL" == "1"
-local has_redis = pcall(require, "redis")
-local dir, redis
+local LIFE = 2 -- seconds
+-- A token is renewed when a sixth of its life is left; the clocks of two processes differ by less than the rest.
+local EARLIEST = LIFE * 5 / 6 - 0.1
+
+local redis, files
 
 setup(function()
   sandbox.start()
-  dir = shell.capture "mktemp -d"
-  if has_redis then redis = redis_server.new() end
+  redis, files = redis_server.new(), 0
 end)
 
 teardown(function()
+  redis:stop()
   sandbox.stop()
-  if redis then redis:stop() end
-  shell.run("rm -rf " .. dir)
 end)
 
-local files = 0
-local function new_path()
-  files = files + 1
-  return dir .. "/tokens-" .. files .. ".json"
+-- A store of its own for each test, as an expression for children.
+local expressions = {
+  redis = function() return ('better_i18n.store.redis { host = "127.0.0.1", port = %d }'):format(redis.port) end,
+  file = function()
+    files = files + 1
+    return ("better_i18n.store.file %q"):format(sandbox.path("tokens-" .. files .. ".json"))
+  end,
+}
+
+local function short_lived(rotation)
+  return sandbox.grant {
+    client_id = sandbox.CLIENT_ID, installation = false, rotation = rotation, access_ttl = LIFE,
+    installation_ttl = LIFE,
+  }
 end
 
-local function redis_store() return ("better_i18n.store.redis { port = %d }"):format(redis.port) end
-
-describe("processes that share a store", function()
-  local COUNT, CALLS, PAUSE = FULL and 8 or 3, FULL and 2000 or 300, FULL and 0.006 or 0.01
-
-  local WORK = ([[
-    take_tokens()
-    local client = better_i18n.new(options)
-    local answered = 0
-    for _ = 1, %d do
-      local data, err = better_i18n.try(client.list_organizations, client)
-      if err then print(err.code, tostring(err), err.cause and tostring(err.cause)) os.exit(1) end
-      answered = answered + #data / 4
-      socket.sleep(%f)
-    end
-    print(answered)
-  ]]):format(CALLS, PAUSE)
-
-  local function work(store)
-    local grant = sandbox.grant {
-      client_id = sandbox.CLIENT_ID, installation = false, rotation = "reuse_detection", access_ttl = 2,
-      installation_ttl = 2,
-    }
-    local started, children = socket.gettime(), {}
-    for index = 1, COUNT do children[index] = process.start(prelude(grant, store) .. WORK) end
-    for _, one in ipairs(children) do
-      local out, err, status = one.wait()
-      assert.equal(CALLS, tonumber(out:match "[%d.]+"), out .. err .. tostring(status))
-    end
-    -- Each is renewed when a sixth of its two seconds is left, at the earliest.
-    local counters = sandbox.counters(grant)
-    return counters, math.ceil((socket.gettime() - started) / (2 - 2 / 6)) + 1, grant
+-- How often each refresh token was shown.
+local function shown_twice(grant)
+  local seen, twice = {}, {}
+  for _, entry in ipairs(sandbox.log(grant)) do
+    local token = entry.form and entry.form.refresh_token
+    if token and seen[token] then twice[#twice + 1] = token end
+    if token then seen[token] = true end
   end
+  return twice
+end
 
-  if has_redis then
-    it("refresh once when it is due, and mint once: Redis", function()
-      local counters, due = work(redis_store())
-      assert.is_true(counters.refreshes >= 2 and counters.refreshes <= due, counters.refreshes .. " of " .. due)
-      assert.is_true(counters.mints >= 2 and counters.mints <= due, counters.mints .. " of " .. due)
-      if FULL then print(COUNT, CALLS, "redis", counters.refreshes, counters.mints, due) end
+for name, mints_each in pairs { redis = false, file = true } do
+  describe("processes that share a " .. name, function()
+    it("renew once for all of them, and every call is answered", function()
+      local processes = FULL and 8 or 4
+      local grant, start = short_lived "reuse_detection", socket.gettime()
+      local answered, problems = fleet.run {
+        grant = grant, store = expressions[name](), processes = processes,
+        calls = FULL and 2000 or 20, seconds = FULL and 10 or 4.5, pause = FULL and 0 or 0.02,
+      }
+      local elapsed = socket.gettime() - start
+      local counters = sandbox.counters(grant)
+      if FULL then
+        print(("# %s: %d processes, %d calls in %.1f s, %d refreshes (%d requests), %d mints"):format(
+          name, processes, answered, elapsed, counters.refreshes, counters.refresh_requests, counters.mints))
+      end
+      assert.same({}, problems)
+      assert.is_true(answered >= processes * (FULL and 2000 or 20))
+      assert.same({}, shown_twice(grant))
+      assert.equal(counters.refreshes, counters.refresh_requests)
+      -- The first refresh finds no access token; each other one a token that has come of age.
+      local due = 1 + math.floor(elapsed / EARLIEST)
+      assert.is_true(counters.refreshes >= 3 and counters.refreshes <= due,
+        ("%d refreshes in %.1f s"):format(counters.refreshes, elapsed))
+      local mints = due * (mints_each and processes or 1)
+      assert.is_true(counters.mints >= 3 and counters.mints <= mints,
+        ("%d mints, %d are due"):format(counters.mints, mints))
     end)
-  end
-
-  it("refresh once when it is due, and mint once each: a file", function()
-    local counters, due = work(file_store(new_path()))
-    assert.is_true(counters.refreshes >= 2 and counters.refreshes <= due, counters.refreshes .. " of " .. due)
-    assert.is_true(counters.mints >= 2 and counters.mints <= due * COUNT, counters.mints .. " of " .. due * COUNT)
-    if FULL then print(COUNT, CALLS, "file", counters.refreshes, counters.mints, due) end
   end)
+end
 
-  it("need no tokens of their own, and learn from the record that the grant is over", function()
-    local grant, path = sandbox.grant { client_id = sandbox.CLIENT_ID, installation = false }, new_path()
-    assert.equal("4", (ask(grant, file_store(path), "take_tokens()" .. CALL)))
-    assert.equal("4", (ask(grant, file_store(path), CALL)))
-    assert.same({ 1, 2 }, { sandbox.counters(grant).refreshes, sandbox.counters(grant).mints })
-    sandbox.control("revoke", { grant_id = grant.grant_id })
-    assert.equal("grant_revoked", (ask(grant, file_store(path), CALL)))
-    local before = sandbox.total(grant)
-    assert.equal("grant_revoked", (ask(grant, file_store(path), "take_tokens()" .. CALL)))
-    assert.equal(before, sandbox.total(grant))
-  end)
+-- A thousand coroutines -------------------------------------------------------------------------------------
 
-  it("take a new authorization of the user over the record of one that ended", function()
-    local grant, path = sandbox.grant { client_id = sandbox.CLIENT_ID, installation = false }, new_path()
-    assert.equal("4", (ask(grant, file_store(path), "take_tokens()" .. CALL)))
-    assert.equal("true", (ask(grant, file_store(path), "print((better_i18n.new(options):revoke()))")))
-    local again = sandbox.grant { client_id = sandbox.CLIENT_ID, installation = false }
-    again.grant_id, grant = grant.grant_id, again.grant_id -- the service may name it as before
-    local code = ("options.refresh_token = %q"):format(again.refresh_token) .. CALL
-    assert.not_equal("grant_revoked", (ask(again, file_store(path), code)))
-    assert.is_true(sandbox.total { grant_id = grant } >= 1) -- it was tried, and not taken for the dead one
-  end)
-end)
-
--- SIGKILL -------------------------------------------------------------------------------------------------------------
-
-describe("a process that is killed in the middle of a renewal", function()
-  -- Where: in the store's function, so many times called, before or after its work; or in a hook of the refresh.
-  local STEPS = {
-    { "before the lock", [[wrap("lock", 1, "before")]] }, { "with the lock", [[wrap("lock", 1, "after")]] },
-    { "before the record is marked", [[wrap("save", 1, "before")]] },
-    { "when it is marked", [[wrap("save", 1, "after")]] },
-    { "before the request", [[on("on_request")]] },
-    { "after the answer, before the save", [[on("on_response")]], lost = true },
-    { "in the save", [[wrap("save", 2, "before")]], lost = true },
-    { "after the save", [[wrap("save", 2, "after")]] },
-    { "while it is told", [[options.on_tokens = die]] },
+local function own_store()
+  local memory = better_i18n.store.memory()
+  return {
+    load = memory.load, save = memory.save, lock = memory.lock,
   }
+end
 
-  local KILL = [[
-    local function die() os.execute("kill -KILL " .. io.open("/proc/self/stat"):read "*n") end
-    local function wrap(name, count, when)
-      local calls, fn = 0, store[name]
-      store[name] = function(...)
-        calls = calls + 1
-        if calls ~= count then return fn(...) end
-        if when == "before" then die() end
-        local results = { fn(...) }
-        die()
-        return (table.unpack or unpack)(results)
-      end
-    end
-    local function on(hook)
-      options[hook] = function(info) if info.path:find "/mcp/token" then die() end end
-    end
-    take_tokens()
-  ]]
+local makers = {
+  ["no store"] = function() return nil end,
+  memory = function() return better_i18n.store.memory() end,
+  own = own_store,
+  file = function()
+    files = files + 1
+    return better_i18n.store.file(sandbox.path("thousand-" .. files .. ".json"))
+  end,
+  redis = function() return better_i18n.store.redis { host = "127.0.0.1", port = redis.port } end,
+}
 
-  -- What the service has rotated and nobody has saved is lost, where the old token is dead by then.
-  local KEEPS = { same = true, rotating_keep = true }
-
-  local function kill(step, rotation)
-    local grant = sandbox.grant { client_id = sandbox.CLIENT_ID, installation = false, rotation = rotation }
-    local store = file_store(new_path())
-    local answer, status = ask(grant, store, KILL .. step[2] .. CALL)
-    assert.equal(137, status, step[1] .. ": " .. tostring(answer))
-    local wanted = step.lost and not KEEPS[rotation] and "refresh_outcome_unknown" or "4"
-    assert.equal(wanted, (ask(grant, store, "take_tokens()" .. CALL)), step[1])
+local function call_at_once(clients, count)
+  local calls = {}
+  for index = 1, count do
+    local client = clients[(index - 1) % #clients + 1]
+    calls[index] = function() return (client:list_organizations()) end
   end
+  local results = better_i18n.all(calls, { concurrency = count })
+  for index = 1, count do assert.equal("table", type(results[index])) end
+end
 
-  for _, rotation in ipairs { "rotating", "rotating_keep", "same", "reuse_detection" } do
-    it("leaves a record that serves, or says what is in doubt: " .. rotation, function()
-      for _ = 1, FULL and 100 or 1 do
-        for _, step in ipairs(STEPS) do
-          if FULL or step.lost or rotation == "rotating" then kill(step, rotation) end
-        end
-      end
-    end)
-  end
-end)
+for name, make in pairs(makers) do
+  describe("1,000 coroutines with " .. name, function()
+    for _, count in ipairs { 1, 50 } do
+      it("and " .. count .. " client(s) of a grant whose tokens are expired renew once", function()
+        local grant = sandbox.grant {
+          client_id = sandbox.CLIENT_ID, rotation = "reuse_detection", installation = false,
+        }
+        sandbox.control("expire", { grant_id = grant.grant_id, what = "access" })
+        local clients, store = {}, make()
+        for index = 1, count do clients[index] = sandbox.connected(grant, { store = store }) end
+        call_at_once(clients, 1000)
+        local counters = sandbox.counters(grant)
+        assert.same({ 1, 1 }, { counters.refreshes, counters.mints })
+        assert.same({}, shown_twice(grant))
+        for _, client in ipairs(clients) do client:close() end
+      end)
+    end
+  end)
+end

@@ -39,8 +39,8 @@ function process.start(code, variables)
   local base = temporary()
   write(base .. ".lua", code)
   -- The shell's own background job, so that it can say how it ended. Lua installs a handler for SIGINT itself.
-  local pipe = io.popen(("env %s %s %s.lua >%s.out 2>%s.err & pid=$!; echo $pid; wait $pid; echo $?"):format(
-    environment(variables), LUA, base, base, base))
+  local pipe = io.popen(("exec 2>/dev/null; env %s %s %s.lua >%s.out 2>%s.err & pid=$!; echo $pid; wait $pid; echo $?")
+    :format(environment(variables), LUA, base, base, base))
   local child = { pid = pipe:read "*n" }
   function child.wait()
     local status = pipe:read "*n"
