@@ -259,7 +259,7 @@ describe("reloading under load", function()
   it("fails no call that the old worker accepted, and leaves nothing", function()
     local nginx = host.start { workers = 2, app = app }
     assert.equal(1, value_of(nginx, "/content/get?path=/_sandbox/static").attempts)
-    local masters = host.descriptors(nginx.pid)
+    local masters = host.files(nginx.pid) -- among them those of the client that init_by_lua made
     local pending, good, sent = {}, 0, 0
     for _ = 1, 10 do
       for _ = 1, 20 do
@@ -276,7 +276,7 @@ describe("reloading under load", function()
     assert.equal(200, sent)
     assert.equal(sent, good)
     assert.truthy(host.await(function() return #nginx:workers() == 2 end, 3), "an old worker is left")
-    assert.truthy(host.await(function() return host.descriptors(nginx.pid) == masters end, 3),
+    assert.truthy(host.await(function() return host.files(nginx.pid) == masters end, 3),
       "the master gathers descriptors")
     for _, pid in ipairs(nginx:workers()) do
       assert.truthy(host.await(function() return host.threads(pid) == 1 end, 3), "a thread is left")

@@ -164,6 +164,11 @@ function host.connections(pid, port)
   return count
 end
 
+--- Descriptors without the sockets: nginx's master has a pair of these for every worker that it ever had at once.
+function host.files(pid)
+  return tonumber(sandbox.capture("ls -l /proc/" .. pid .. "/fd 2>/dev/null | grep -c -- '-> [^s]'"))
+end
+
 function host.threads(pid) return count_entries("/proc/" .. pid .. "/task") end
 
 --- Resident memory in KiB.
