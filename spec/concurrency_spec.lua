@@ -512,6 +512,39 @@ describe("a fork", function()
     assert.equal("", err)
     assert.equal("4 4\nchild 4 4 4\nparent 4 4 4 4\n", out)
   end)
+
+  it("ends the child's copies of calls that are under way at once, and leaves the parent's alone", function()
+    if not rawget(_G, "jit") or not pcall(require, "ffi") then return pending "only LuaJIT forks without a library" end
+    local out, err = run_with_client([[
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
+      local core = require "better_i18n.core"
+      local function slow(ms)
+        return function()
+          local _, problem = better_i18n.try(client.request, client, "GET", "/_sandbox/slow?ms=" .. ms)
+          return problem and problem.code or "ok"
+        end
+      end
+      client:list_organizations()
+      local child, forked
+      local results = better_i18n.all { slow(1000), slow(1000), function()
+        slow(50)()
+        io.flush()
+        child, forked = ffi.C.fork(), core.now()
+        return "forked"
+      end }
+      if child == 0 then
+        local late = core.now() - forked > 0.5 and " late" or ""
+        io.write("child ", table.concat(results, " "), late, " ", #client:list_organizations(), "\n")
+        io.flush()
+        ffi.C._exit(0)
+      end
+      ffi.C.waitpid(child, nil, 0)
+      io.write("parent ", table.concat(results, " "), "\n")
+    ]])
+    assert.equal("", err)
+    assert.equal("child cancelled cancelled forked 4\nparent ok ok forked\n", out)
+  end)
 end)
 
 describe("HTTP/2", function()

@@ -259,6 +259,7 @@ describe("reloading under load", function()
   it("fails no call that the old worker accepted, and leaves nothing", function()
     local nginx = host.start { workers = 2, app = app }
     assert.equal(1, value_of(nginx, "/content/get?path=/_sandbox/static").attempts)
+    local masters = host.files(nginx.pid) -- among them those of the client that init_by_lua made
     local pending, good, sent = {}, 0, 0
     for _ = 1, 10 do
       for _ = 1, 20 do
@@ -275,6 +276,8 @@ describe("reloading under load", function()
     assert.equal(200, sent)
     assert.equal(sent, good)
     assert.truthy(host.await(function() return #nginx:workers() == 2 end, 3), "an old worker is left")
+    assert.truthy(host.await(function() return host.files(nginx.pid) == masters end, 3),
+      "the master gathers descriptors")
     for _, pid in ipairs(nginx:workers()) do
       assert.truthy(host.await(function() return host.threads(pid) == 1 end, 3), "a thread is left")
     end
@@ -285,14 +288,17 @@ describe("reloading under load", function()
 
   it("neither gathers descriptors nor threads in a worker that goes on", function()
     local nginx = host.start { app = app }
-    local pid = nginx:workers()[1]
+    local pid, port = nginx:workers()[1], tonumber(service.URL:match ":(%d+)$")
     local counts = {}
-    for round = 1, 3 do
+    for round = 1, 5 do
       assert.equal(50, value_of(nginx, "/content/many?n=50&path=/_sandbox/slow?ms=50"))
       assert.truthy(host.await(function() return host.threads(pid) == 1 end, 3))
-      counts[round] = host.descriptors(pid)
+      -- On a busy machine the first call has ended before the fiftieth begins: then fewer connections are kept.
+      local kept = host.connections(pid, port)
+      assert.is_true(kept >= 1 and kept <= 50, kept .. " connections")
+      counts[round] = host.descriptors(pid) - kept
     end
-    assert.equal(counts[1], counts[3])
+    for round = 2, 5 do assert.equal(counts[1], counts[round]) end
     nginx:stop()
   end)
 end)

@@ -142,6 +142,33 @@ end
 local function count_entries(folder) return tonumber(sandbox.capture("ls " .. folder .. " 2>/dev/null | wc -l")) end
 
 function host.descriptors(pid) return count_entries("/proc/" .. pid .. "/fd") end
+
+-- The sockets of this machine that are connected to a port of it: inode → true.
+local function connected_to(port)
+  local inodes = {}
+  for line in io.lines "/proc/net/tcp" do
+    local remote, inode = line:match "^%s*%d+: %x+:%x+ %x+:(%x+) %x+ %x+:%x+ %x+:%x+ %x+%s+%d+%s+%d+ (%d+)"
+    if remote and tonumber(remote, 16) == port then inodes[inode] = true end
+  end
+  return inodes
+end
+
+--- How many connections to a port of this machine a process holds: how many are kept depends on how fast it was.
+function host.connections(pid, port)
+  local inodes, count = connected_to(port), 0
+  local pipe = io.popen("ls -l /proc/" .. pid .. "/fd")
+  for line in pipe:lines() do
+    if inodes[line:match "socket:%[(%d+)%]"] then count = count + 1 end
+  end
+  pipe:close()
+  return count
+end
+
+--- Descriptors without the sockets: nginx's master has a pair of these for every worker that it ever had at once.
+function host.files(pid)
+  return tonumber(sandbox.capture("ls -l /proc/" .. pid .. "/fd 2>/dev/null | grep -c -- '-> [^s]'"))
+end
+
 function host.threads(pid) return count_entries("/proc/" .. pid .. "/task") end
 
 --- Resident memory in KiB.

@@ -4,7 +4,7 @@
 
 local core = require "better_i18n.core"
 
-local finished, serial_of = core.finished, core.serial
+local finished, generation_of, serial_of = core.finished, core.generation, core.serial
 local next, pairs, type = next, pairs, type
 
 local waiters = {}
@@ -12,6 +12,7 @@ local waiting = setmetatable({}, { __mode = "v" }) -- key → the one who drives
 local others = {} -- key → a set of more who drive it: a renewal that two loops know
 local joined = {} -- key → a set of those who wait for its end
 local weak_keys = { __mode = "k" }
+local generation = generation_of() -- of the process that those who wait belong to
 
 -- Tasks are known by their number, because that is what the engine says; anything else is its own key.
 local function key_of(thing) return type(thing) == "userdata" and serial_of(thing) or thing end
@@ -72,8 +73,21 @@ function waiters.wake(thing)
   tell(joined, key)
 end
 
+-- In a forked child no engine will ever tell of the transfers that were under way: whoever waits looks himself.
+local function tell_all()
+  local keys = {}
+  for key in pairs(waiting) do keys[#keys + 1] = key end
+  for key in pairs(others) do keys[#keys + 1] = key end
+  for _, key in pairs(keys) do tell_drivers(key) end
+end
+
 --- Tells those whose transfers have ended since the last look.
 function waiters.collect()
+  local now = generation_of()
+  if now ~= generation then
+    generation = now
+    tell_all()
+  end
   local serial = finished()
   while serial do
     tell_drivers(serial)
