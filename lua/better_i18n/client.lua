@@ -44,6 +44,24 @@ function methods.request(client, ...) return run(client, core.custom(client, ...
 
 require "better_i18n.mcp"(methods, run)
 
+-- Methods over the tools; their files say what each takes and gives, and are loaded when one of them is called.
+local over_tools = {
+  keys = {
+    "list_keys", "each_key", "get_translations", "each_translation", "create_keys", "set_translations", "update_keys",
+    "delete_keys",
+  },
+  publish = { "pending_changes", "publish", "list_syncs", "get_sync", "wait_sync", "cancel_sync" },
+  tool_projects = {
+    "list_tool_projects", "project_overview", "translation_context", "propose_languages", "propose_language_edits",
+  },
+}
+
+for part, names in pairs(over_tools) do
+  for _, name in ipairs(names) do
+    methods[name] = function(...) return require("better_i18n." .. part)[name](...) end
+  end
+end
+
 --- Whether this client knows that its grant was revoked. Asks nobody.
 -- @return boolean
 methods.is_revoked = core.is_revoked

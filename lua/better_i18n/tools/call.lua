@@ -1,0 +1,70 @@
+-- One tool's call for the methods that have names of their own: arguments checked before anything is sent, answers with
+-- long field names. Called by keys.lua, publish.lua, tool_projects.lua and tools/split.lua.
+
+local answers = require "better_i18n.tools.answers"
+local core = require "better_i18n.core"
+
+local call = {}
+
+--- Raises invalid_argument.
+function call.refuse(where, message, ...)
+  error(core.error { code = "invalid_argument", message = where .. ": " .. message:format(...) }, 0)
+end
+
+--- Raises for what is no client, or a closed one.
+function call.check_client(where, client)
+  local ok, problem = pcall(core.tool, client, "listProjects")
+  if not ok then error(call.renamed(where, problem), 0) end
+end
+
+--- An error of call_tool's, under the name of the method that the program called.
+function call.renamed(where, problem)
+  if core.is_error(problem) and type(problem.message) == "string" then
+    problem.message = problem.message:gsub("^call_tool:", where .. ":"):gsub(":call_tool%(", ":" .. where .. "(")
+  end
+  return problem
+end
+
+--- The arguments as they go on the wire.
+-- @param kind (function) from kinds.object
+function call.arguments(where, kind, given)
+  if type(given) ~= "table" then call.refuse(where, "the arguments must be a table, not %s", type(given)) end
+  local ok, wire, path = kind(given)
+  if not ok then call.refuse(where, "%s %s", path and path:sub(2) or "the table of arguments", wire) end
+  return wire
+end
+
+--- Raises when the call could not be made with these arguments and options; sends nothing.
+function call.check(where, client, tool, wire, options)
+  local ok, problem = pcall(core.tool, client, tool, wire, options)
+  if not ok then error(call.renamed(where, problem), 0) end
+end
+
+--- @return data with long names, response
+-- @raise as call_tool; invalid_response (for a tool that writes: outcome_unknown) when the answer is no JSON object
+function call.tool(where, client, tool, wire, options)
+  local ok, data, response = pcall(core.methods.call_tool, client, tool, wire, options)
+  if not ok then error(call.renamed(where, data), 0) end
+  local long, problem = answers.expand(tool, data)
+  if long then return long, response end
+  error(core.error {
+    code = answers.writes[tool] and "outcome_unknown" or "invalid_response", status = response.status,
+    message = ("%s: the tool %s answered, but %s"):format(where, tool, problem),
+  }, 0)
+end
+
+--- A list out of an answer, as every list of the client's: data is the array; the response has `total`, `next`, and in
+-- `answer` the other fields.
+function call.listed(where, tool, answer, response, field)
+  local items = answer[field]
+  if type(items) ~= "table" then
+    error(core.error {
+      code = "invalid_response", status = response.status,
+      message = ("%s: the tool %s answered without a list of %s"):format(where, tool, field),
+    }, 0)
+  end
+  response.total, response.answer = answer.total, answer
+  return items, response
+end
+
+return call
