@@ -68,13 +68,11 @@ end
 function account.connect(scope)
   local tokens = authorize(scope)
   account.close()
-  local fields = { grant_id = tokens.grant_id, access_token = tokens.access_token, expires_at = tokens.expires_at,
-    refresh_token = tokens.refresh_token }
-  client = require("better_i18n").new(options_with(fields))
-  local me = client:me()
-  client:token_info() -- the first installation token; what was got goes to the store with it
+  -- The refresh token alone: then the first call renews, and what comes of a renewal is saved at once.
+  client = require("better_i18n").new(options_with { grant_id = tokens.grant_id, refresh_token = tokens.refresh_token })
+  client:token_info()
   vim.fn.writefile({ tokens.grant_id }, folder() .. "/grant")
-  return me
+  return client:me()
 end
 
 return account

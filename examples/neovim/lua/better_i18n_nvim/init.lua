@@ -6,8 +6,8 @@ local plugin = {}
 local signal -- of the command under way
 local project -- "org/project" that was picked last
 
---- @param options (table) fields of config.lua: client_id, client_secret, scope, port, timeout, max_keys, open; project:
---   "org/project"; hosts: { base_url, mcp_url, … }; client: of better_i18n.testing, for tests
+--- @param options (table) fields of config.lua: client_id, client_secret, scope, port, timeout, max_keys, open;
+--   project: "org/project"; hosts: { base_url, mcp_url, … }; client: of better_i18n.testing, for tests
 function plugin.setup(options)
   for name, value in pairs(options or {}) do config[name] = value end
   project = config.project or project
@@ -19,9 +19,9 @@ local function say(text) vim.notify("better-i18n: " .. text, vim.log.levels.INFO
 
 local function complain(text) vim.notify("better-i18n: " .. text, vim.log.levels.ERROR) end
 
-local function offer_reconnect(scope)
+local function offer_reconnect()
   vim.ui.select({ "Reconnect", "Not now" }, { prompt = "better-i18n:" }, function(choice)
-    if choice == "Reconnect" then plugin.connect(scope) end
+    if choice == "Reconnect" then plugin.connect() end
   end)
 end
 
@@ -33,7 +33,7 @@ local function show(err)
       err.required_scope, err.required_scope))
   elseif err.revoked or err.code == "grant_not_found" then
     complain "the connection was revoked. Reconnect to go on."
-    offer_reconnect ""
+    offer_reconnect()
   else
     complain(tostring(err))
   end
@@ -41,26 +41,27 @@ end
 
 -- Running -------------------------------------------------------------------------------------------------------------
 
--- fn(better_i18n) in the background, then done(its results …).
-local function run(fn, done)
+-- The module; nil when it is not built, and the user was told.
+local function load()
   local better_i18n, problem = require("better_i18n_nvim.build").load()
-  if not better_i18n then return complain(problem) end
-  if signal then signal:cancel() end
-  signal = better_i18n.signal()
-  local mine = signal
-  better_i18n.async(function() return fn(better_i18n) end, function(err, ...)
-    if err then return show(err) end
-    if not mine.cancelled then done(...) end
-  end)
+  return better_i18n or complain(problem)
 end
 
--- fn(client, options of the call), for a user who has connected.
-local function run_connected(fn, done)
-  run(function()
+-- fn(client, options of a call) in the background, then done(its result). It ends the one before.
+local function run(fn, done)
+  local better_i18n = load()
+  if not better_i18n then return end
+  if signal then signal:cancel() end
+  local mine = better_i18n.signal()
+  signal = mine
+  better_i18n.async(function()
     local client = require("better_i18n_nvim.account").client()
     if not client then error("not connected yet: :BetterI18nConnect", 0) end
-    return fn(client, { signal = signal })
-  end, done)
+    return fn(client, { signal = mine })
+  end, function(err, result)
+    if err then return show(err) end
+    if not mine.cancelled then done(result) end
+  end)
 end
 
 -- Commands ------------------------------------------------------------------------------------------------------------
@@ -70,16 +71,18 @@ function plugin.connect(more)
   if not config.client_id then
     return complain 'give your app\'s id: require("better_i18n_nvim").setup { client_id = "…" }'
   end
-  run(function()
-    return require("better_i18n_nvim.account").connect(vim.trim(config.scope .. " " .. (more or "")))
-  end, function(me)
+  local better_i18n = load()
+  if not better_i18n then return end
+  local scope = vim.trim(config.scope .. " " .. (more or ""))
+  better_i18n.async(function() return require("better_i18n_nvim.account").connect(scope) end, function(err, me)
+    if err then return show(err) end
     local user = type(me.user) == "table" and me.user or me
     say("connected as " .. tostring(user.email or user.name or user.id))
   end)
 end
 
 local function pick_project(done)
-  run_connected(function(client, options) return client:list_tool_projects(options) end, function(projects)
+  run(function(client, options) return client:list_tool_projects(options) end, function(projects)
     if #projects == 0 then return say "this connection sees no project" end
     vim.ui.select(projects, {
       prompt = "Project:", kind = "better_i18n_project",
@@ -129,7 +132,7 @@ end
 function plugin.insert_key(search)
   if not project then return pick_project(function() plugin.insert_key(search) end) end
   local insert = remember_place()
-  run_connected(function(client, options) return fetch_keys(client, search or "", options) end, function(keys)
+  run(function(client, options) return fetch_keys(client, search or "", options) end, function(keys)
     if #keys == 0 then return say("no such key in " .. project) end
     vim.ui.select(keys, { prompt = "Key:", kind = "better_i18n_key", format_item = format_key }, function(choice)
       insert(choice and choice.key)
