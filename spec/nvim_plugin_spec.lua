@@ -82,10 +82,11 @@ local function run(code, place, folder)
   file:write(PRELUDE:format(base .. ".said", sandbox.TOOL_PROJECT, sandbox.CLIENT_ID, sandbox.CLIENT_SECRET, port, sandbox.URL,
     sandbox.MCP_URL), code)
   file:close()
-  local pipe = io.popen(([[env -u LUA_PATH -u LUA_CPATH -u BETTER_I18N_CLIENT_ID XDG_DATA_HOME=%s HOME=%s \
+  local pipe = io.popen(([[env -u LUA_PATH -u LUA_CPATH -u BETTER_I18N_CLIENT_ID \
+    XDG_DATA_HOME=%s HOME=%s \
     timeout -k 2 30 nvim --headless -u NONE -i NONE -n --cmd "set rtp^=%s" \
-    -c 'runtime plugin/better_i18n.lua' -c 'luafile %s.lua' </dev/null >%s.out 2>&1; echo $?]]):format(sandbox.path(place or "data" .. home), sandbox.DIR,
-    folder or "$PWD/examples/neovim", base, base))
+    -c 'runtime plugin/better_i18n.lua' -c 'luafile %s.lua' </dev/null >%s.out 2>&1; echo $?]]):format(
+    sandbox.path(place or "data" .. home), sandbox.DIR, folder or "$PWD/examples/neovim", base, base))
   local status = pipe:read "*n"
   pipe:close()
   return read(base .. ".said"), read(base .. ".out"), status
@@ -98,8 +99,8 @@ end
 
 describe("the Neovim plugin", function()
   it("connects through the browser, picks a project, inserts a key, and blocks nothing", function()
-    says("notify better-i18n: connected as zoe@example.com\npicked Project:\nnotify better-i18n: project "
-      .. sandbox.TOOL_PROJECT .. "\npicked Key:\ninserted\n", [[
+    says("at once\nnotify better-i18n: connected as zoe@example.com\npicked Project:\nnotify better-i18n: project "
+      .. sandbox.TOOL_PROJECT .. "\nat once\npicked Key:\ninserted\n", [[
       setup()
       local picks = {}
       function choose(items, options)
@@ -110,23 +111,20 @@ describe("the Neovim plugin", function()
         end
       end
       vim.api.nvim_buf_set_lines(0, 0, -1, true, { "t('')" })
-      local beats = 0
-      local timer = vim.loop.new_timer()
-      timer:start(1, 1, function() beats = beats + 1 end)
       run("BetterI18nConnect", function()
         run("BetterI18nProjects", function()
-          beats = 0
           vim.api.nvim_win_set_cursor(0, { 1, 3 })
           vim.cmd "BetterI18nInsertKey"
+          say(key and "waited" or "at once")
           vim.api.nvim_buf_set_text(0, 0, 0, 0, 0, { "  " }) -- the user goes on typing
           await(function() return key end, function()
             assert(vim.api.nvim_get_current_line() == "  t('" .. key .. "')", vim.api.nvim_get_current_line())
-            assert(beats > 0, "the editor stood still")
             say "inserted"
             leave()
           end)
         end)
       end)
+      say "at once"
     ]], "kept")
   end)
 
