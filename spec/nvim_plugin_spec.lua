@@ -79,8 +79,8 @@ local function run(code, place, folder)
   local base = sandbox.path("plugin" .. home)
   local port = tonumber(sandbox.REDIRECT_URI:match ":(%d+)/")
   local file = assert(io.open(base .. ".lua", "w"))
-  file:write(PRELUDE:format(base .. ".said", sandbox.TOOL_PROJECT, sandbox.CLIENT_ID, sandbox.CLIENT_SECRET, port, sandbox.URL,
-    sandbox.MCP_URL), code)
+  file:write(PRELUDE:format(base .. ".said", sandbox.TOOL_PROJECT, sandbox.CLIENT_ID, sandbox.CLIENT_SECRET, port,
+    sandbox.URL, sandbox.MCP_URL), code)
   file:close()
   local pipe = io.popen(([[env -u LUA_PATH -u LUA_CPATH -u BETTER_I18N_CLIENT_ID \
     XDG_DATA_HOME=%s HOME=%s \

@@ -9,7 +9,10 @@ local function check(grant_id)
   local client = tenants.get(grant_id)
   local organizations, err = better_i18n.try(client.list_organizations, client)
   if organizations then return ngx.shared.grants:set(grant_id, "checked") end
-  if err.revoked then return tenants.remove(grant_id) end
+  if err.revoked then
+    tenants.remove(grant_id)
+    return ngx.shared.grants:set(grant_id, "revoked")
+  end
   ngx.log(ngx.WARN, tostring(err)) -- trouble on the way is no revocation: the next look may succeed
 end
 

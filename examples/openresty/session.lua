@@ -1,4 +1,4 @@
--- Who is who: a cookie with a random number, and what belongs to it in a dictionary that all workers share. Your app has
+-- Who is who: a cookie with a random number, and what belongs to it in a dictionary that all workers share. An app has
 -- sessions of its own: put the same three values there.
 local cjson = require "cjson.safe"
 

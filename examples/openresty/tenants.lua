@@ -1,5 +1,5 @@
--- A client for each customer (grant), kept by the worker that made it: its requests share connections. All workers share
--- the tokens through the dictionary `tokens`: one of them renews, for all.
+-- A client for each customer (grant), kept by the worker that made it: its requests share connections. All workers
+-- share the tokens through the dictionary `tokens`: one of them renews, for all.
 local better_i18n = require "better_i18n"
 
 local tenants = {}
@@ -8,7 +8,7 @@ local store
 
 -- The dictionary may be full or lost with the machine: keep the tokens with your customer's record too. Each renewal
 -- brings a new refresh token, and the old one may be dead by then.
-local function save(tokens) ngx.log(ngx.NOTICE, "save the new tokens of ", tokens.grant_id, " in your database here") end
+local function save(tokens) ngx.log(ngx.NOTICE, "save the new tokens of ", tokens.grant_id, " in your database") end
 
 local function new_client(tokens)
   store = store or better_i18n.store.shared_dict "tokens"
@@ -40,11 +40,7 @@ function tenants.get(grant_id)
   return clients[grant_id]
 end
 
---- After a revocation.
-function tenants.remove(grant_id)
-  ngx.shared.grants:set(grant_id, "revoked")
-  if clients[grant_id] then clients[grant_id]:close() end
-  clients[grant_id] = nil
-end
+--- After a revocation, which a client remembers: the next one looks whether the user has connected again.
+function tenants.remove(grant_id) clients[grant_id] = nil end
 
 return tenants
