@@ -50,7 +50,8 @@ local function browser()
   function self.get(url)
     if url:sub(1, 1) == "/" then url = nginx.url .. url end
     local ours = url:find(nginx.url, 1, true) == 1
-    local status, body, headers = sandbox.fetch("GET", (url:gsub(" ", "%%20")), nil, { cookie = ours and self.cookie or nil })
+    url = url:gsub(" ", "%%20")
+    local status, body, headers = sandbox.fetch("GET", url, nil, { cookie = ours and self.cookie or nil })
     local cookie = ours and headers["set-cookie"]
     if cookie then self.cookie = cookie:match "^[^;]+" end
     return status, body, headers.location
@@ -66,7 +67,8 @@ local function browser()
   end
   function self.connect(path)
     local status, body, location = self.get(self.consent(path))
-    assert.same({ 302, nginx.url .. "/organizations" }, { status, (location or body):gsub("^/", nginx.url .. "/") })
+    assert.equal(302, status, body)
+    expect.holds("/organizations", location)
   end
   return self
 end
@@ -166,8 +168,8 @@ describe("the OpenResty example", function()
   it("neither complains nor tells a secret", function()
     assert.equal("", nginx:complaints())
     for line in io.lines(nginx.dir .. "/error.log") do
-      for _, secret in ipairs { "bi_oat_", "rt_", service.CLIENT_SECRET } do
-        assert.is_nil(line:find(secret, 1, true), "a secret is in the log")
+      for _, secret in ipairs { "bi_oat_", "%f[%w]rt_", "code=", service.CLIENT_SECRET } do
+        assert(not line:find(secret), "a secret is in the log: " .. secret)
       end
     end
   end)

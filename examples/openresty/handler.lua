@@ -1,6 +1,7 @@
 -- What the locations of nginx.conf answer. No call blocks the worker: while one waits, nginx serves other requests.
 local better_i18n = require "better_i18n"
 local cjson = require "cjson.safe"
+local log = require "log"
 local session = require "session"
 local tenants = require "tenants"
 
@@ -19,7 +20,7 @@ end
 
 -- An error as JSON: a missing scope by name, a revocation with the way back.
 local function print_error(err)
-  ngx.log(ngx.WARN, tostring(err))
+  log(ngx.WARN, tostring(err))
   local status = err.revoked and 410 or STATUS[err.code] or err.status == 404 and 404 or 502
   print_json(status, {
     error = err.code, required_scope = err.required_scope, reconnect = err.revoked and "/connect" or nil,

@@ -1,6 +1,7 @@
 -- A client for each customer (grant), kept by the worker that made it: its requests share connections. All workers
 -- share the tokens through the dictionary `tokens`: one of them renews, for all.
 local better_i18n = require "better_i18n"
+local log = require "log"
 
 local tenants = {}
 local clients = {} -- grant → client
@@ -8,7 +9,7 @@ local store
 
 -- The dictionary may be full or lost with the machine: keep the tokens with your customer's record too. Each renewal
 -- brings a new refresh token, and the old one may be dead by then.
-local function save(tokens) ngx.log(ngx.NOTICE, "save the new tokens of ", tokens.grant_id, " in your database") end
+local function save(tokens) log(ngx.NOTICE, "save the new tokens of ", tokens.grant_id, " in your database") end
 
 local function new_client(tokens)
   store = store or better_i18n.store.shared_dict "tokens"
