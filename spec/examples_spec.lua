@@ -1,5 +1,6 @@
 -- The examples that are scripts, as a user runs them, against the sandbox. The demo runs partner_app.lua; Neovim's and
 -- nginx's have specs of their own.
+local current = require "better_i18n.loop.current"
 local expect = require "spec.support.expect"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
@@ -25,8 +26,8 @@ describe("the example", function()
     if not pcall(require, "cqueues") then return pending "cqueues is not here for this Lua" end
     local out, err, status = run "cqueues.lua"
     assert.same({ "", 0 }, { err, status })
-    assert.truthy(out:find "^%.")
     assert.truthy(out:find "\t%d+\n", out)
+    if current.can_yield then assert.truthy(out:find "^%..*%.", out) end -- on PUC Lua 5.1 every call blocks
   end)
 
   it("that lacks its token says so", function()

@@ -177,16 +177,14 @@ describe("the Neovim plugin", function()
   end)
 
   it("offers to reconnect when the connection was revoked, and does", function()
-    local said, written, status = run([[
+    sandbox.control("revoke", { grant_id = read(sandbox.path "kept" .. "/nvim/better_i18n/grant"):match "%S+" })
+    says("notify better-i18n: the connection was revoked. Reconnect to go on.\n"
+      .. "better-i18n: Reconnect/Not now\nnotify better-i18n: connected as zoe@example.com\n", [[
       setup()
-      local grant = vim.fn.readfile(vim.fn.stdpath "data" .. "/better_i18n/grant")[1]
-      vim.fn.system { "curl", "-s", "-d", vim.fn.json_encode { grant_id = grant }, "]] .. sandbox.URL
-        .. [[/_sandbox/revoke" }
       function choose(items, options)
         say(options.prompt, table.concat(items, "/"))
         return items[1]
       end
-      local told = 0
       local notify = vim.notify
       function vim.notify(text)
         notify(text)
@@ -194,9 +192,6 @@ describe("the Neovim plugin", function()
       end
       vim.cmd "BetterI18nProjects"
     ]], "kept")
-    assert.same({ "notify better-i18n: the connection was revoked. Reconnect to go on.\n"
-      .. "better-i18n: Reconnect/Not now\nnotify better-i18n: connected as zoe@example.com\n", "", 0 },
-      { said, written, status })
   end)
 
   it("shows other errors as they are, from a server that is made for it", function()
@@ -261,6 +256,36 @@ describe("the Neovim plugin", function()
     end
     assert.is_nil(said:find("ERROR", 1, true), said)
     assert.equal(0, status)
+  end)
+
+  it("takes over what another Neovim connected after a revocation", function()
+    local folder = sandbox.path "kept" .. "/nvim/better_i18n"
+    sandbox.control("revoke", { grant_id = read(folder .. "/grant"):match "%S+" })
+    assert(shell(("cp %s/grant %s/grant.old"):format(folder, folder)))
+    run('setup() run("BetterI18nConnect", leave)', "kept")
+    assert(shell(("cd %s && mv grant grant.new && mv grant.old grant"):format(folder)))
+    says("notify better-i18n: the connection was revoked. Reconnect to go on.\nnotify better-i18n: project "
+      .. sandbox.TOOL_PROJECT .. "\n", [[
+      setup()
+      local select = vim.ui.select
+      function vim.ui.select() -- not now: the other one does it
+        vim.ui.select = select
+        local folder = vim.fn.stdpath "data" .. "/better_i18n"
+        vim.fn.rename(folder .. "/grant.new", folder .. "/grant")
+        run("BetterI18nProjects", leave)
+      end
+      vim.cmd "BetterI18nProjects"
+    ]], "kept")
+  end)
+
+  it("refuses an option that it does not know", function()
+    local said = run [[
+      local ok, problem = pcall(setup, { clientid = "x" })
+      say(tostring(ok), problem)
+      leave()
+    ]]
+    expect.holds("false", said)
+    expect.holds("clientid", said)
   end)
 
   it("says that nothing is configured", function()

@@ -6,10 +6,15 @@ local plugin = {}
 local signal -- of the command under way
 local project -- "org/project" that was picked last
 
+local OPTIONS = " client_id client_secret scope port timeout max_keys open project hosts client "
+
 --- @param options (table) fields of config.lua: client_id, client_secret, scope, port, timeout, max_keys, open;
 --   project: "org/project"; hosts: { base_url, mcp_url, … }; client: of better_i18n.testing, for tests
 function plugin.setup(options)
-  for name, value in pairs(options or {}) do config[name] = value end
+  for name, value in pairs(options or {}) do
+    if not OPTIONS:find(" " .. name .. " ", 1, true) then error("better_i18n_nvim: unknown option " .. name, 2) end
+    config[name] = value
+  end
   project = config.project or project
 end
 
@@ -32,6 +37,7 @@ local function show(err)
     complain(("this needs the scope %s. Allow it with :BetterI18nConnect %s"):format(
       err.required_scope, err.required_scope))
   elseif err.revoked or err.code == "grant_not_found" then
+    require("better_i18n_nvim.account").close() -- another Neovim may have connected meanwhile: the next one looks
     complain "the connection was revoked. Reconnect to go on."
     offer_reconnect()
   else
