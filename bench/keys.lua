@@ -1,6 +1,7 @@
 -- All keys of the sandbox's big project (10,000 in 5 languages) through each_key, every answer late by `latency`: time,
--- and memory on the way. Usage, with a sandbox's env and `make env` sourced:
---   lua5.4 bench/keys.lua [page size] [prefetch] [latency in ms]
+-- and memory on the way. In a coroutine (of better_i18n.all) pages are fetched while others are used; in a plain script
+-- `prefetch` of them at a time. Usage, with a sandbox's env and `make env` sourced:
+--   lua5.4 bench/keys.lua [page size] [prefetch] [latency in ms] [plain]
 
 local better_i18n = require "better_i18n"
 local core = require "better_i18n.core"
@@ -16,12 +17,17 @@ local fault = { token = "none", body = {
 } }
 if latency > 0 then client:request("POST", "/_sandbox/fault", fault) end
 
-local started, most, count = core.now(), 0, 0
-for _, number in client:each_key { project = sandbox "BIG_PROJECT", limit = size, prefetch = prefetch } do
-  count = number
-  if number % 1000 == 0 then most = math.max(most, collectgarbage "count") end
+local function walk()
+  local started, most, count = core.now(), 0, 0
+  for _, number in client:each_key { project = sandbox "BIG_PROJECT", limit = size, prefetch = prefetch } do
+    count = number
+    if number % 1000 == 0 then most = math.max(most, collectgarbage "count") end
+  end
+  print(("%d keys in %.3f s, at most %.0f KiB in Lua"):format(count, core.now() - started, most))
 end
-print(("%d keys in %.3f s, at most %.0f KiB in Lua"):format(count, core.now() - started, most))
+
+client:list_keys { project = sandbox "BIG_PROJECT" } -- the sandbox makes the keys when they are first asked for
+if arg[4] == "plain" then walk() else better_i18n.all { walk } end
 if latency > 0 then
   client:request("DELETE", "/_sandbox/fault", { token = "none", query = { grant_id = sandbox "GRANT_ID" } })
 end

@@ -1,5 +1,6 @@
 -- Keys and translations over MCP against the sandbox: names, splitting, partial failures, errors in the middle.
 local better_i18n = require "better_i18n"
+local current = require "better_i18n.loop.current"
 local expect = require "spec.support.expect"
 local sandbox = require "spec.support.sandbox"
 
@@ -201,6 +202,24 @@ describe("each_translation", function()
     assert.equal(4, #named)
   end)
 
+  it("asks for less where an answer is cut: many names in many namespaces, one name in too many", function()
+    local rows, namespaces = {}, {}
+    for diagonal = 0, 19 do
+      for n = 1, 20 do rows[#rows + 1] = { n = "n" .. n, ns = "s" .. (n + diagonal) % 20, v = n .. " " .. diagonal } end
+    end
+    local client, project = prepare { keys = rows }
+    local list = all_of(client:each_translation { project = project })
+    assert.equal(400, #list)
+    for place, row in ipairs(rows) do assert.same({ row.n, row.v }, { list[place].key, list[place].sourceText }) end
+    rows = {}
+    for n = 1, 450 do rows[n], namespaces[n] = { n = "one", ns = "s" .. n, v = "v" }, "s" .. n end
+    client, project = prepare { keys = rows }
+    assert.equal(450, #all_of(client:each_translation { project = project, keys = { "one" }, namespaces = namespaces }))
+    local err = expect.failure("invalid_response", all_of,
+      client:each_translation { project = project, keys = { "one" } })
+    expect.holds("name some of them", err.message)
+  end)
+
   it("keeps the filters of the tool", function()
     local client, project = prepare { keys = 700 }
     local count = 0
@@ -319,6 +338,26 @@ describe("create_keys", function()
     assert.equal("keys:write", err.required_scope)
   end)
 
+  it("that was called off or timed out under way says which part nobody knows", function()
+    local client, project, grant = prepare { keys = {} }
+    sandbox.fault(grant, { kind = "delay", ms = 3000, after = true, tool = "createKeys", skip = 1, times = 2 })
+    local err = expect.failure({ "timeout", "outcome_unknown" }, client.create_keys, client,
+      { project = project, keys = new_keys(250) }, { timeout = 1 })
+    assert.same({ 100, 100, 50 }, { err.done.count, #err.doubtful, #err.rest })
+    if not current.can_yield then return end
+    local signal = better_i18n.signal()
+    local outcomes = better_i18n.all({
+      function() client:create_keys({ project = project, keys = err.rest }, { signal = signal }) end,
+      function()
+        client:request("GET", "/_sandbox/slow?ms=300", { token = "none", raw = true })
+        signal:cancel()
+      end,
+    }, { settle = true })
+    err = outcomes[1].error
+    assert.is_true(err.code == "cancelled" or err.code == "outcome_unknown", tostring(err))
+    assert.same({ 50, 0 }, { #err.doubtful, #err.rest })
+  end)
+
   it("takes an answer that is none for an unknown outcome", function()
     local client, project, grant = prepare { keys = {} }
     sandbox.fault(grant, { kind = "bad_json", tool = "createKeys" })
@@ -340,6 +379,7 @@ describe("create_keys", function()
       { 'keys[151] ("menu").translations is empty', { key = "menu", translations = {} } },
       { 'keys[151] ("menu").translations has "pt_BR"', { key = "menu", translations = { pt_BR = "x" } } },
       { 'keys[151] ("menu").namespaceContext cannot be sent', { key = "menu", namespaceContext = { a = print } } },
+      { 'keys[151] ("menu").namespaceContext holds a NUL', { key = "menu", namespaceContext = { a = { "x\0" } } } },
       { "keys[151].key is not valid UTF-8", { key = "\255" } },
     }
     for index = 1, #rows do

@@ -142,7 +142,13 @@ end
 
 -- getTranslations says that there is more, and has no way to ask for it. So: all at once where it fits; else the keys
 -- are walked with listKeys, and the texts of each page are asked for by name. A name may stand in several namespaces:
--- where an answer is still cut, half the names are asked for at a time, and at last one namespace.
+-- where an answer is still cut, half the names are asked for at a time, and of one name half the namespaces.
+local function halves(list)
+  local left, right = core.array {}, core.array {}
+  for index, item in ipairs(list) do table.insert(index <= #list / 2 and left or right, item) end
+  return left, right
+end
+
 local function collect_named(texts, wanted, namespaces, found)
   local wire = with(texts.wire, { keys = wanted, namespaces = namespaces, limit = TRANSLATIONS_MOST })
   local items, response = fetch_texts(texts.where, texts.client, wire, texts.options)
@@ -151,23 +157,20 @@ local function collect_named(texts, wanted, namespaces, found)
     return response
   end
   if #wanted > 1 then
-    local middle = math.floor(#wanted / 2)
-    local left, right = core.array {}, core.array {}
-    for index, name in ipairs(wanted) do table.insert(index <= middle and left or right, name) end
+    local left, right = halves(wanted)
     collect_named(texts, left, namespaces, found)
     return collect_named(texts, right, namespaces, found)
   end
   if not namespaces or #namespaces < 2 then
     error(core.error {
       code = "invalid_response",
-      message = ("%s: the service says that there is more than one text of the key %q, and does not give it"):format(
+      message = ("%s: the key %q is in more namespaces than the service gives at once; name some of them"):format(
         texts.where, wanted[1]),
     }, 0)
   end
-  for _, namespace in ipairs(namespaces) do
-    response = collect_named(texts, wanted, core.array { namespace }, found)
-  end
-  return response
+  local left, right = halves(namespaces)
+  collect_named(texts, wanted, left, found)
+  return collect_named(texts, wanted, right, found)
 end
 
 local function distinct(items, field)
@@ -179,17 +182,19 @@ local function distinct(items, field)
   return list
 end
 
+local function name_of(item) return tostring(item.namespace) .. "\0" .. tostring(item.key) end
+
 -- The texts of one page of keys, in its order; keys that the filters leave out are left out.
 local function fetch_page_of_texts(texts, page)
   local listing = { project = texts.wire.project, namespaces = texts.wire.namespaces, fields = core.array { "id" } }
   local listed, response = fetch_keys(texts.where, texts.client,
     with(listing, { page = page, limit = texts.limit }), texts.options)
-  local next, ahead, found, by_id, items = response.next, response.ahead, {}, {}, {}
+  local next, ahead, found, by_name, items = response.next, response.ahead, {}, {}, {}
   if #listed > 0 then
     response = collect_named(texts, distinct(listed, "key"), distinct(listed, "namespace"), found)
   end
-  for _, item in ipairs(found) do by_id[item.id] = item end
-  for _, item in ipairs(listed) do items[#items + 1] = by_id[item.id] end
+  for _, item in ipairs(found) do by_name[name_of(item)] = item end
+  for _, item in ipairs(listed) do items[#items + 1] = by_name[name_of(item)] end
   response.ahead = ahead
   return items, next, response
 end
@@ -325,7 +330,7 @@ end
 --   language, conflict }. And the response of the last request
 -- @raise as call_tool; an error after which items are left has `done` (such a result of what was done), `doubtful` (the
 --   items of which nobody knows: look before sending them again) and `rest` (those that surely were not done).
---   too_large names the item that the server does not take even alone
+--   too_large names the item that the server does not take even alone. What on_tokens raises passes as it is
 for where, row in pairs(writes) do
   local others = kinds.object(with({ project = project, [row.list] = { function(value) return true, value end } },
     row.also or {}))

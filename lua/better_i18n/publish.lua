@@ -183,8 +183,14 @@ local function fingerprint(sync)
   return tostring(sync.status) .. " " .. (type(sync.log) == "table" and #sync.log or 0)
 end
 
-local function read_status(sync, response)
-  if type(sync.status) == "string" then return end
+-- An error in the middle has what was seen of the sync before.
+local function look(client, wire, own, last)
+  local ok, sync, response = pcall(ask, "wait_sync", client, wire, own)
+  if not ok then
+    if core.is_error(sync) then sync.sync = last end
+    error(sync, 0)
+  end
+  if type(sync.status) == "string" then return sync, response end
   error(core.error {
     code = "invalid_response", status = response.status,
     message = "wait_sync: the service gave a sync without a status",
@@ -199,19 +205,20 @@ end
 --   request
 -- @return the completed sync, response
 -- @raise as call_tool; sync_failed or sync_cancelled when that is how it ended; timeout (retryable: the sync itself
---   goes on). Each of these three has `sync`, its last state
+--   goes on). Each has `sync`, the last state that was seen, if any was
 function publish.wait_sync(client, sync_id, options)
   local where = "wait_sync"
   call.check_client(where, client)
   local own = take_options(where, options)
   local seconds, on_progress = check_waiting(where, own)
   local wire = call.arguments(where, waiting, { syncId = sync_id, waitMs = on_progress and 0 or nil })
-  local stop, step, seen = core.now() + seconds, on_progress and WAIT_STEP or WAIT_MOST, nil
+  local stop, step = core.now() + seconds, on_progress and WAIT_STEP or WAIT_MOST
+  local sync, seen
   if not on_progress then wire.waitMs = math.min(step, math.ceil(seconds * 1000)) end
   while true do
     local asked = core.now()
-    local sync, response = ask(where, client, wire, own)
-    read_status(sync, response)
+    local response
+    sync, response = look(client, wire, own, sync)
     local state = fingerprint(sync)
     if state ~= seen and on_progress then on_progress(sync) end
     if is_over[sync.status] then return finish(sync, sync_id, response) end

@@ -68,6 +68,19 @@ local function keys_of(client)
     { project = PROJECT_NAME, limit = 2 })
 end
 
+local function count(list) return #list end
+
+local function items_of(iterator)
+  local list = {}
+  for item in iterator do list[#list + 1] = item end
+  return list
+end
+
+local function failure_of(iterator)
+  local _, err = better_i18n.try(iterator)
+  return { code = err.code, delivered = err.delivered }
+end
+
 local PROJECT = { name = "Site", slug = "site", sourceLanguage = "en" }
 
 local cases = {
@@ -347,6 +360,40 @@ local cases = {
       keys_of(client)
       expire(client, "installation")
       return keys_of(client)
+    end,
+  },
+  {
+    name = "keys, a page at a time and all of them, pages ahead or not", counters = { 12, 0, 1 },
+    result = { { data = 3, status = 200, attempts = 1 }, 8, 8, 8, { code = "not_found", delivered = 0 } },
+    run = function(make)
+      local client = make()
+      local result = { outcome(count, client.list_keys, client, { project = PROJECT_NAME, limit = 3 }) }
+      for prefetch = 0, 2 do
+        result[#result + 1] = #items_of(client:each_key { project = PROJECT_NAME, limit = 3, prefetch = prefetch })
+      end
+      result[#result + 1] = failure_of(client:each_key { project = "acme/nope" })
+      return result
+    end,
+  },
+  {
+    name = "keys are made, published, and waited for", counters = { false, 0, 1 },
+    grant = { scopes = { "keys:read", "keys:write", "translations:read", "translations:publish" }, sync_ms = 300 },
+    result = { 150, "completed", { "pending", "completed" }, { { "k1", "v1", "w1" } }, { 2, 150, "missing_scope" } },
+    run = function(make)
+      local client, states, wanted = make(), {}, {}
+      for n = 1, 150 do wanted[n] = { key = "k" .. n, sourceText = "v" .. n, translations = { de = "w" .. n } } end
+      local made = client:create_keys { project = PROJECT_NAME, keys = wanted }
+      local sync = client:wait_sync(client:publish({ project = PROJECT_NAME }).syncJobIds[1], {
+        on_progress = function(now) states[#states + 1] = now.status end,
+      })
+      local found = {}
+      for key in client:each_translation { project = PROJECT_NAME, keys = { "k1" } } do
+        found[#found + 1] = { key.key, key.sourceText, key.translations.de.text }
+      end
+      local _, err = better_i18n.try(client.set_translations, client, { project = PROJECT_NAME, translations = {
+        { id = made.keys[1].id, translations = { de = "x" } }, { id = made.keys[2].id, translations = { de = "y" } },
+      } })
+      return { made.count, sync.status, states, found, { #err.rest, made.keys[150].index, err.code } }
     end,
   },
   {

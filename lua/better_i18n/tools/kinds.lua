@@ -77,11 +77,22 @@ function kinds.boolean(value)
   return true, value
 end
 
+-- In a value that can be encoded, so it ends.
+local function has_nul(value)
+  if type(value) == "string" then return value:find("\0", 1, true) ~= nil end
+  if type(value) ~= "table" then return false end
+  for name, field in next, value do
+    if has_nul(name) or has_nul(field) then return true end
+  end
+  return false
+end
+
 --- A table that the service understands; goes out as it is.
 function kinds.any_table(value)
   if type(value) ~= "table" then return wrong("a table", value) end
   local text, complaint = core.json_encode(value)
   if not text then return false, "cannot be sent: " .. complaint end
+  if has_nul(value) then return false, "holds a NUL character, which the service cannot keep" end
   return true, value
 end
 
