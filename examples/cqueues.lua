@@ -1,4 +1,7 @@
--- Calls beside other coroutines of a cqueues program (lua-http's world). As for examples/concurrent.lua:
+-- Calls beside other coroutines of a cqueues program (lua-http's world): one prints dots, and none is late because the
+-- others wait for answers. It needs cqueues (Debian: lua-cqueues); on PUC Lua 5.1 calls block all the same.
+-- Run it against the sandbox: make sandbox in one terminal, then in another, with what it prints:
+--   eval "$(make -s env)"
 --   BETTER_I18N_BASE_URL=… TOKEN=bi_oat_… lua5.4 examples/cqueues.lua
 local cqueues = require "cqueues"
 local better_i18n = require "better_i18n"

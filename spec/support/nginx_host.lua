@@ -88,23 +88,24 @@ local function write(path, text)
   file:close()
 end
 
---- @param options `workers`, `cache` ("on"), `app` (a table for nginx_app.init), `http`, `server`: more directives
+--- @param options `workers`, `cache` ("on"), `app` (a table for nginx_app.init), `http`, `server`: more directives; or
+--   `conf`: another configuration, with the same $names; `port`; `env`: variables, as a shell assigns them
 function host.start(options)
-  local self = setmetatable({ dir = sandbox.capture "mktemp -d", port = free_port() }, host)
+  local self = setmetatable({ dir = sandbox.capture "mktemp -d", port = options.port or free_port() }, host)
   self.url = "http://127.0.0.1:" .. self.port
   sandbox.run(("chmod 755 %s && mkdir -m 777 %s/tmp"):format(self.dir, self.dir))
   local values = {
     modules = find_modules(), user = find_user(), workers = options.workers or 1, cache = options.cache or "on",
     root = sandbox.capture "pwd", port = self.port, http = options.http or "", server = options.server or "",
-    options = require "cjson".encode(options.app), ["$"] = "$",
+    options = require "cjson".encode(options.app or {}), ["$"] = "$",
   }
-  write(self.dir .. "/nginx.conf", (CONF:gsub("%$(%$?%w*)", function(name)
+  write(self.dir .. "/nginx.conf", ((options.conf or CONF):gsub("%$(%$?%w*)", function(name)
     if name:sub(1, 1) == "$" then return name end
     return values[name] and tostring(values[name])
   end)))
   -- TMPDIR must not be lost: what a doorbell leaves there is looked for.
-  assert(sandbox.run(("TMPDIR=%s/tmp nginx -e %s/error.log -p %s/ -c nginx.conf"):format(self.dir, self.dir, self.dir)),
-    "nginx does not start")
+  assert(sandbox.run(("%s TMPDIR=%s/tmp nginx -e %s/error.log -p %s/ -c nginx.conf"):format(
+    options.env or "", self.dir, self.dir, self.dir)), "nginx does not start")
   self.pid = tonumber(sandbox.capture("cat " .. self.dir .. "/nginx.pid"))
   running[self] = true
   return self

@@ -8,11 +8,12 @@ local loaded, running = package.loaded, coroutine.running
 local current = {}
 local owners = setmetatable({}, { __mode = "k" }) -- coroutine → the loop that began it
 
--- PUC Lua 5.1 cannot yield across pcall, and every call here stands in one sooner or later.
+-- PUC Lua 5.1 cannot yield across pcall, and every call here stands in one sooner or later. LuaJIT can, and is not
+-- asked: in nginx a coroutine's end is a yield too, which `require` in a request does not let through.
 local probe = coroutine.wrap(function() return pcall(coroutine.yield) end)
 
 --- Whether coroutines can wait on this Lua at all.
-current.can_yield = probe() == nil
+current.can_yield = type(jit) == "table" or probe() == nil
 
 --- Notes that a loop began this coroutine and will resume it.
 function current.register(thread, loop)

@@ -1,0 +1,42 @@
+-- The examples that are scripts, as a user runs them, against the sandbox. The demo runs partner_app.lua; Neovim's and
+-- nginx's have specs of their own.
+local current = require "better_i18n.loop.current"
+local expect = require "spec.support.expect"
+local process = require "spec.support.process"
+local sandbox = require "spec.support.sandbox"
+
+setup(sandbox.start)
+teardown(sandbox.stop)
+
+local function run(name, variables)
+  local all = { BETTER_I18N_BASE_URL = sandbox.URL, TOKEN = sandbox.grant().installation_token }
+  for variable, value in pairs(variables or {}) do all[variable] = value end
+  return process.run(("dofile %q"):format("examples/" .. name), all)
+end
+
+describe("the example", function()
+  it("concurrent.lua counts projects", function()
+    local out, err, status = run "concurrent.lua"
+    assert.same({ "", 0 }, { err, status })
+    expect.holds(": ", out)
+    assert.truthy(out:find ": %d+ projects\n")
+  end)
+
+  it("cqueues.lua counts them between dots", function()
+    if not pcall(require, "cqueues") then return pending "cqueues is not here for this Lua" end
+    local out, err, status = run "cqueues.lua"
+    assert.same({ "", 0 }, { err, status })
+    assert.truthy(out:find "\t%d+\n", out)
+    if current.can_yield then assert.truthy(out:find "^%..*%.", out) end -- on PUC Lua 5.1 every call blocks
+  end)
+
+  it("that lacks its token says so", function()
+    for _, name in ipairs { "concurrent.lua", "cqueues.lua" } do
+      if name ~= "cqueues.lua" or pcall(require, "cqueues") then
+        local _, err, status = run(name, { TOKEN = false })
+        assert.equal(1, status)
+        expect.holds("TOKEN is not set", err)
+      end
+    end
+  end)
+end)
