@@ -20,6 +20,8 @@ void bi_token_clear(bi_token *token) {
 }
 
 void bi_token_refuse(bi_token *token) {
+    if (!bi_secret_is_set(&token->secret))
+        return; /* of calls side by side the first one said it: it stays known which token is dead */
     token->refused = bi_digest_of(&token->secret);
     bi_token_clear(token);
 }
