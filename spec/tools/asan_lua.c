@@ -7,8 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifndef LUA_OK
+#define LUA_OK 0 /* Lua 5.1 */
+#endif
+
+/* Through debug.traceback: luaL_traceback is not in Lua 5.1. */
 static int complain(lua_State *L) {
-    luaL_traceback(L, L, lua_tostring(L, 1), 1);
+    lua_getglobal(L, "debug");
+    lua_getfield(L, -1, "traceback");
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
     return 1;
 }
 
