@@ -10,7 +10,11 @@ local sandbox = require "spec.support.sandbox"
 local socket = require "socket"
 local worlds = require "spec.support.worlds"
 
-setup(sandbox.start)
+setup(function()
+  sandbox.start()
+  assert(os.execute "make -s build/bad_disk.so", "the disk that fails does not build")
+end)
+
 teardown(sandbox.stop)
 
 local function fresh(fields)
@@ -37,7 +41,8 @@ end
 describe("new", function()
   it("refuses what is no store", function()
     for _, wrong in ipairs { 7, "file", true, print } do
-      expect.refused("store", sandbox.client, { grant_id = "g", refresh_token = "rt_1", client_id = "a", store = wrong })
+      expect.refused("store", sandbox.client,
+        { grant_id = "g", refresh_token = "rt_1", client_id = "a", store = wrong })
     end
     for _, name in ipairs { "load", "save", "lock" } do
       local store = store_with {}
@@ -210,10 +215,6 @@ describe("a clock", function()
       client:list_organizations()
       client:me()
       assert.same({ 1, 1 }, { sandbox.counters(grant).refreshes, sandbox.counters(grant).mints })
-      -- A process that begins with the other clock believes the record's times, and renews at the most.
-      local other = sandbox.refreshing(grant, { store = better_i18n.store.memory(), refresh_token = grant.refresh_token,
-        clock = function() return socket.gettime() + offset, socket.gettime() end })
-      assert.equal("table", type((other:me())))
     end)
 
     it("of another process that is " .. what .. " does no harm", function()
@@ -244,13 +245,12 @@ local RENEWAL = [[
 
 describe("a disk that fails while new tokens are saved", function()
   for fault, text in pairs {
-    ["write:2:ENOSPC"] = "No space left", ["write:2:EIO"] = "Input/output", ["fsync:3:EIO"] = "Input/output",
+    ["write:2:ENOSPC"] = "No space left", ["write:2:EIO"] = "Input/output", ["fsync:2:EIO"] = "Input/output",
     ["write:2:SHORT,write:3:ENOSPC"] = "No space left", ["rename:2:EIO"] = "Input/output",
   } do
     it("(" .. fault .. ") is told, live tokens serve, and the next renewal saves", function()
       local grant = fresh()
       local path = sandbox.path("disk-" .. fault:gsub("%W", "-") .. ".json")
-      assert.equal(0, os.execute "make -s build/bad_disk.so" == true and 0 or 0)
       local asan = os.getenv "ASAN_OPTIONS"
       local out, err, status = process.run(fleet.head(grant, ("better_i18n.store.file %q"):format(path)) .. RENEWAL, {
         LD_PRELOAD = "./build/bad_disk.so", BAD_DISK = fault, BAD_DISK_PATH = ".tmp",

@@ -2,6 +2,7 @@
 local cjson = require "cjson"
 local cases = require "spec.conformance.cases"
 local host = require "spec.support.nginx_host"
+local redis_server = require "spec.support.redis_server"
 local sandbox = require "spec.support.nginx_sandbox"
 local socket = require "socket"
 
@@ -162,6 +163,34 @@ local function abandon(nginx, n)
   socket.sleep(0.2)
   for i = 1, n do connections[i]:close() end
 end
+
+describe("a renewal among workers that share a store", function()
+  local nginx, redis
+
+  setup(function()
+    redis = redis_server.new()
+    nginx = host.start { workers = 4, app = app }
+  end)
+  teardown(function()
+    assert.equal("", nginx:complaints())
+    nginx:stop()
+    redis:stop()
+  end)
+
+  for _, store in ipairs { "shared_dict", "redis" } do
+    it("is one for 1,000 who wait, also when many of them go away (" .. store .. ")", function()
+      local grant = service:control("grant",
+        { client_id = service.CLIENT_ID, installation = false, rotation = "reuse_detection" })
+      service:control("fault", { kind = "delay", ms = 400, grant_id = grant.grant_id, grant_type = "refresh_token" })
+      local path = ("/abortable/grant?id=%s&refresh=%s&n=10&store=%s&port=%d"):format(
+        grant.grant_id, grant.refresh_token, store, redis.port)
+      local good = crowd(nginx, 100, function() return path end, function(i) return i % 3 == 1 end)
+      assert.equal(660, good)
+      local counters = service:counters(grant.grant_id)
+      assert.same({ 1, 1, 1 }, { counters.refresh_requests, counters.refreshes, counters.mints })
+    end)
+  end
+end)
 
 local function leaves_in_time(nginx)
   nginx:signal "QUIT"

@@ -298,6 +298,17 @@ describe("an expired token", function()
     assert.equal(2, response.attempts)
   end)
 
+  it("of both kinds is renewed for a call that may use either", function()
+    local grant = sandbox.grant { installation = false }
+    local client = sandbox.connected(grant)
+    client:list_organizations()
+    expire(grant, "access")
+    expire(grant, "installation")
+    local _, response = client:me()
+    assert.same({ 1, 1 }, renewals(grant))
+    assert.equal(3, response.attempts)
+  end)
+
   it("of installation alone costs one mint and one repetition", function()
     local grant = sandbox.grant { installation = false }
     local client = sandbox.connected(grant)

@@ -97,13 +97,19 @@ function actions.many(args)
   return good
 end
 
+local function store_of(args)
+  if args.store == "shared_dict" then return better_i18n.store.shared_dict "seen" end
+  if args.store == "redis" then return better_i18n.store.redis { port = tonumber(args.port) } end
+end
+
 -- One client for each grant of the spec's, shared by all requests of this worker; so many calls at once with it.
 local clients = {}
 
 function actions.grant(args)
   local client = clients[args.id]
   if not client then
-    client = new_client { grant_id = args.id, refresh_token = args.refresh, access_token = false }
+    client = new_client { grant_id = args.id, refresh_token = args.refresh, access_token = false,
+      store = store_of(args) }
     clients[args.id] = client
   end
   local threads, good = {}, 0

@@ -329,9 +329,17 @@ static bi_need end_own_grant(bi_call *call, const bi_input *input) {
     return bury(call, input);
 }
 
+/* One refusal is met with another token. One more may be when that was the other kind's, as it was held: nothing has
+ * been renewed for this call yet. */
+static bool may_try_another_token(const bi_call *call) {
+    bool is_other = !call->renewed && call->token != call->first_refused;
+    return call->refusals == 0 || (call->refusals == 1 && is_other);
+}
+
 /* 401: the token is dropped (unless somebody renewed it meanwhile), and the call is made once more. */
 static bi_need retry_with_another_token(bi_call *call, const bi_input *input) {
-    call->refused = true;
+    if (call->refusals++ == 0)
+        call->first_refused = call->token;
     call->renewed = false;
     if (call->token->serial == call->serial)
         bi_token_refuse(call->token);
@@ -352,7 +360,7 @@ static bi_need failed(bi_call *call, const bi_input *input) {
         return end(call);
     if (bi_failure_is(failure, BI_CODE_REVOKED) || bi_failure_is(failure, BI_CODE_NO_GRANT))
         return call->endpoint.ends_grant ? end_own_grant(call, input) : end_grant(call, input);
-    if (bi_failure_is(failure, BI_CODE_TOKEN) && call->token && !call->refused)
+    if (bi_failure_is(failure, BI_CODE_TOKEN) && call->token && may_try_another_token(call))
         return retry_with_another_token(call, input);
     if (bi_failure_is(failure, BI_CODE_SCOPE) && !failure->required_scope[0] &&
         call->endpoint.scope)

@@ -38,14 +38,15 @@ typedef struct bi_call {
     bool background;   /* RENEW: the token in hand still serves, so nobody needs to wait */
     bi_mcp *mcp;       /* owned; NULL but for a call to an MCP server */
     bi_call_state state;
-    bi_token *token;    /* borrowed from the account: the one in use */
-    unsigned serial;    /* of that token when it was used, or when a renewal was asked for */
-    bool renewed;       /* a flight has brought the token: it is used, however short-lived */
-    bool refused;       /* a 401 was met once */
-    bool deserted;      /* the flight that it waited for was given up once */
-    int64_t started;    /* monotonic; the first step */
-    int64_t timeout;    /* milliseconds, from the start to the end */
-    bi_failure failure; /* set when it ended badly */
+    bi_token *token;   /* borrowed from the account: the one in use */
+    unsigned serial;   /* of that token when it was used, or when a renewal was asked for */
+    bool renewed;      /* a flight has brought the token: it is used, however short-lived */
+    unsigned refusals; /* 401s that were met */
+    const bi_token *first_refused; /* the account's token of that kind */
+    bool deserted;                 /* the flight that it waited for was given up once */
+    int64_t started;               /* monotonic; the first step */
+    int64_t timeout;               /* milliseconds, from the start to the end */
+    bi_failure failure;            /* set when it ended badly */
 } bi_call;
 
 /* For a row; the arguments are filled in by the binding before the first step. NULL: no memory. */
