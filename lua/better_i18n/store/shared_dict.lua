@@ -7,6 +7,9 @@
 -- killed before it moved the head leaves a version ahead of it, which is found by looking one further. The version
 -- before is replaced by an empty mark that stays for a while: so a worker that slept in the middle cannot add that
 -- number again, and if it slept longer, it sees that the head has passed by.
+--
+-- The steps of a save are several, and what one worker leaves half done another must not build on: so they are taken
+-- one worker at a time. Nothing in them waits, so a turn lasts microseconds; a killed worker's ends by itself.
 
 local core = require "better_i18n.core"
 local contract = require "better_i18n.store.contract"
@@ -17,6 +20,10 @@ local fail = contract.fail
 local PREFIX = "better_i18n:"
 -- Seconds that a replaced version's mark stays.
 local MARK = 60
+-- Seconds after which a save that a killed worker was in the middle of holds up nobody.
+local TURN = 2
+-- Tries to get a turn, with a pause between them where the phase allows one.
+local TRIES, PAUSE = 5000, 0.001
 -- Looks at a head that others move meanwhile.
 local LOOKS = 20
 -- Seconds before its end in which a lease is left to expire: it may be another's by the time it is deleted.
@@ -101,8 +108,7 @@ return function(name)
     return true
   end
 
-  local function save(key, record, expected_version)
-    local seconds, text = record_of.time_to_live(record), record_of.encode(record)
+  local function swap(key, text, seconds, expected_version)
     local version, there = newest(key)
     if (there and version) ~= expected_version then return nil end
     version = version or begin(key, seconds + MARK)
@@ -112,6 +118,32 @@ return function(name)
     if there then dict:safe_set(version_key(key, version), "", MARK) end
     move_head(key, version + 1, seconds + MARK)
     return version + 1
+  end
+
+  -- Returns what ends the turn.
+  local function take_turn(key)
+    local turn, owner = PREFIX .. "turn:" .. key, core.unique()
+    for _ = 1, TRIES do
+      local done, problem = dict:safe_add(turn, owner, TURN)
+      if check(done, problem, "a save") then
+        return function()
+          if dict:get(turn) == owner then dict:delete(turn) end
+        end
+      end
+      pcall(ngx.sleep, PAUSE)
+    end
+    fail(("the dictionary '%s' is held by another worker's save"):format(name))
+  end
+
+  local function give_back(done, ok, ...)
+    done()
+    if not ok then error(..., 0) end
+    return ...
+  end
+
+  local function save(key, record, expected_version)
+    local seconds, text = record_of.time_to_live(record), record_of.encode(record)
+    return give_back(take_turn(key), pcall(swap, key, text, seconds, expected_version))
   end
 
   local function lock(key, seconds)
