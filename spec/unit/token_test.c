@@ -70,9 +70,23 @@ static void test_every_token_that_is_taken_has_its_own_serial(void **state) {
     bi_token_clear(&token);
 }
 
+/* Of calls side by side each says that the token is dead; none makes the others forget it. */
+static void test_a_refused_token_is_not_adopted_again(void **state) {
+    bi_token token = take("bi_oat_1", 3600000);
+    bi_token_refuse(&token);
+    bi_token_refuse(&token);
+    bi_secret offered = {0};
+    assert_true(bi_secret_set(&offered, "bi_oat_1", 8));
+    assert_false(bi_token_adopt(&token, &offered, FAKE_WALL + 3600000, 3600000, start));
+    assert_int_equal(bi_token_freshness(&token, start), BI_MISSING);
+    bi_secret_clear(&offered);
+    bi_token_clear(&token);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states_by_life_and_rest),
+        cmocka_unit_test(test_a_refused_token_is_not_adopted_again),
         cmocka_unit_test(test_no_token_is_missing),
         cmocka_unit_test(test_every_token_that_is_taken_has_its_own_serial),
     };
