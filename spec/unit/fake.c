@@ -105,7 +105,7 @@ static const char *find_field(const bi_wire_request *request, const char *name) 
 
 static void log_refresh(fake *f, const bi_wire_request *request) {
     bi_span form = {bi_bytes_text(&request->body), request->body.length};
-    bi_bytes token = {0}, grant = {0}, secret = {0};
+    bi_bytes token = {.secret = true}, grant = {0}, secret = {.secret = true};
     assert_string_equal(request->url.data, BI_DASHBOARD_URL "/api/auth/mcp/token");
     assert_true(request->once);
     if (bi_query_find(form, "grant_type", &grant) == 1 &&

@@ -9,6 +9,7 @@
 /* Atomic because libuv threads and the doorbell may allocate beside the main thread. */
 static atomic_ulong countdown;
 static atomic_long live;
+static void (*watcher)(const void *);
 
 static bool must_fail(void) {
     unsigned long left = atomic_load_explicit(&countdown, memory_order_relaxed);
@@ -25,6 +26,8 @@ void *bi_alloc(size_t size) {
 }
 
 void *bi_realloc(void *old, size_t size) {
+    if (watcher && old) /* realloc may free it */
+        watcher(old);
     void *memory = must_fail() ? NULL : realloc(old, size);
     if (memory && !old)
         atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
@@ -34,6 +37,8 @@ void *bi_realloc(void *old, size_t size) {
 void bi_free(void *memory) {
     if (memory)
         atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    if (watcher && memory)
+        watcher(memory);
     free(memory);
 }
 
@@ -55,4 +60,8 @@ void bi_memory_fail_at(unsigned long n) {
 
 long bi_memory_live(void) {
     return atomic_load(&live);
+}
+
+void bi_memory_watch(void (*before_free)(const void *memory)) {
+    watcher = before_free;
 }

@@ -26,4 +26,7 @@ void bi_memory_fail_at(unsigned long n);
 /* For tests: allocations that were made and not yet freed. */
 long bi_memory_live(void);
 
+/* For tests: called with each block just before it is freed; NULL: nobody. */
+void bi_memory_watch(void (*before_free)(const void *memory));
+
 #endif
