@@ -120,3 +120,20 @@ describe("an idle client", function()
     assert.is_true(bytes > 500 and bytes < 4096, out)
   end)
 end)
+
+describe("a store without a record", function()
+  it("is given the tokens that new brought, though nothing had to be renewed", function()
+    local grant = sandbox.grant { client_id = sandbox.CLIENT_ID, installation = false }
+    local store, kept = better_i18n.store.memory(), nil
+    local save = store.save
+    store.save = function(key, record, version)
+      kept = record
+      return save(key, record, version)
+    end
+    store.keeps_installation_tokens = false
+    local client = sandbox.connected(grant, { store = store })
+    assert.equal(grant.grant_id, client:me().grant_id)
+    assert.same({ grant.refresh_token, grant.access_token }, { kept.refresh_token, kept.access_token })
+    assert.same({ 0, 0 }, { sandbox.counters(grant).refreshes, sandbox.counters(grant).mints })
+  end)
+end)

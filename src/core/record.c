@@ -123,8 +123,11 @@ static bool take_organization(bi_record *record, bi_account *account) {
 bool bi_record_adopt(bi_record *record, bi_account *account, bi_now now) {
     bi_digest own = bi_account_digest(account);
     account->synced = true;
-    if (!record)
+    if (!record) {
+        account->unsaved =
+            bi_digest_is_set(&own); /* what the options brought is the first record */
         return true;
+    }
     bi_digest was = account->base;
     account->base = bi_digest_of(&record->refresh);
     bool strange = bi_digest_is_set(&own) && !knows(record, &own);
