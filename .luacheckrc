@@ -19,5 +19,4 @@ files["spec"] = { std = "max+busted" }
 files["sandbox"] = { std = "ngx_lua" }
 files["spec/support/nginx_app.lua"] = { std = "ngx_lua" }
 files["spec/support/nginx_stores.lua"] = { std = "ngx_lua" }
-files["examples/neovim.lua"] = { read_globals = { "vim" } }
 files["examples/neovim"] = { globals = { "vim" }, read_globals = { "jit" } }
