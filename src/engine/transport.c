@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH 64
+/* Events at a time. In nginx a turn stands before everything else that waits: with 64 a static file's p99 beside 500 calls
+ * was twice that beside proxy_pass, with 16 it is 1.45 times (bench/nginx latency). */
+#define BATCH 16
 #define IDLE_EASIES 64u             /* kept for the next requests, per pool */
 #define STEP_NANOS INT64_C(5000000) /* a step ends after that: somebody else's timers wait */
 #define ROUNDS 1000 /* of zero timeouts in a row: a guard, libcurl needs a handful */
