@@ -24,10 +24,10 @@ ifneq ($(origin LUA_NAME),command line)
 lua_digits := $(subst .,,$(subst -,,$(subst lua,,$(notdir $(LUA)))))
 ifneq ($(findstring jit,$(LUA)),)
   LUA_NAME := luajit
-else ifneq ($(filter 51 52 53 54,$(lua_digits)),)
+else ifneq ($(filter 51 52 53 54 55,$(lua_digits)),)
   LUA_NAME := lua$(lua_digits:5%=5.%)
 else
-  $(error LUA=$(LUA) is not known: use 5.1, 5.2, 5.3, 5.4 or luajit)
+  $(error LUA=$(LUA) is not known: use 5.1 to 5.5 or luajit)
 endif
 endif
 LUA_ABI    := $(or $(patsubst lua%,%,$(filter lua5.%,$(LUA_NAME))),5.1)
@@ -270,6 +270,6 @@ clean: ## removes everything that was built
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
-	@echo '  LUA=5.1|5.2|5.3|5.4|luajit   V=1 shows the commands   WERROR= turns -Werror off   POLLER=epoll|poll'
+	@echo '  LUA=5.1|5.2|5.3|5.4|5.5|luajit   V=1 shows the commands   WERROR= turns -Werror off   POLLER=epoll|poll'
 
 -include $(wildcard build/obj/*/*/*.d build/*/unit/*.d build/*/targets/*.d)
