@@ -30,9 +30,10 @@ setup(function()
 end)
 
 teardown(function()
-  assert.equal("", nginx:complaints "recv%(%) failed %(104") -- nginx's own word when Redis goes away
+  local complaints = nginx:complaints "recv%(%) failed %(104" -- nginx's own word when Redis goes away
   nginx:stop()
   redis:stop()
+  assert.equal("", complaints)
 end)
 
 local function encode(text)
