@@ -81,12 +81,6 @@ static bi_account *account_of(lua_State *L, int index) {
     return box ? *box : NULL;
 }
 
-/* With a store it is the store that has the tokens: whoever was given it may use them. */
-static bool may_share(const bi_account *own, const bi_account *known) {
-    bi_digest digest = bi_account_digest(own);
-    return bi_digest_is_set(&digest) ? bi_account_has_held(known, &digest) : own->has_store;
-}
-
 /* [-1, +0 or 1, m] Of the set on the top, the grant table that may be shared takes its place; else the set stays. */
 static bi_account *find_grant(lua_State *L, const bi_account *own) {
     int peers = lua_gettop(L);
@@ -94,7 +88,7 @@ static bi_account *find_grant(lua_State *L, const bi_account *own) {
     while (lua_next(L, peers)) {
         lua_pop(L, 1);
         bi_account *known = account_of(L, lua_gettop(L));
-        if (known && may_share(own, known)) {
+        if (known && bi_account_may_share(known, own)) {
             lua_replace(L, peers);
             return known;
         }

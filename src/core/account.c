@@ -124,6 +124,11 @@ bool bi_account_has_held(const bi_account *account, const bi_digest *digest) {
     return bi_digests_has(&account->seeds, digest) || bi_digests_has(&account->seen, digest);
 }
 
+bool bi_account_may_share(const bi_account *account, const bi_account *other) {
+    bi_digest digest = bi_account_digest(other);
+    return bi_digest_is_set(&digest) ? bi_account_has_held(account, &digest) : other->has_store;
+}
+
 void bi_account_join(bi_account *account, bi_account *other, bi_now now) {
     bi_token *access = &account->access, *brought = &other->access;
     bi_digest digest = bi_digest_of(&brought->secret);

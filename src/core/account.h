@@ -79,6 +79,10 @@ bi_digest bi_account_digest(const bi_account *account);
 /* Whether it has ever held that token, so that whoever shows it may share the account. */
 bool bi_account_has_held(const bi_account *account, const bi_digest *digest);
 
+/* Whether `other`, just made from options for the same key, may be one with this account: it shows a token that this one
+ * has held, for a grant's id is no proof; or none, and the store that it was given has them. */
+bool bi_account_may_share(const bi_account *account, const bi_account *other);
+
 /* What another client of the grant brought and this account lacks, moved here: a living access token that was not
  * refused, a refresh token. A grant that is over takes nothing. */
 void bi_account_join(bi_account *account, bi_account *other, bi_now now);
