@@ -218,8 +218,8 @@ describe("an answer", function()
     assert.equal(200, err.status)
   end)
 
-  -- libcurl takes the end of the answer for that of the gzip file, so half a file would be half the bytes, as a success.
-  it("asked for as bytes comes uncompressed from a server that asks what may be: half of it is never all of it", function()
+  -- libcurl takes the end of the answer for that of the gzip file: half a file would be half the bytes, as a success.
+  it("asked for as bytes comes uncompressed: half of a gzip file is never all of it", function()
     local server = raw_server.start [[
       return function(request, connection)
         if request.head:lower():find "\naccept%-encoding: identity" then return connection:json '{"whole":true}' end
