@@ -67,7 +67,7 @@ local function place_of(fault)
   end
 end
 
---- Which endpoints meet the fault in the world with that number of `worlds` (name, mode; nil: all), and at which step.
+--- Which endpoints meet the fault in the world of that number (name → mode; nil: all), and at which step.
 function server.choose(fault, number, worlds)
   if server.full then return nil, 1 end
   local place, names = place_of(fault), {}
