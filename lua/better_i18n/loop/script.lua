@@ -1,6 +1,6 @@
 -- Several calls at once in a plain script: coroutines over the engine, which waits in its own poller. Nothing happens
--- in one of these but while its maker turns it: better_i18n.all, until all its coroutines have ended, or a walk, until a
--- page is there. Called by all.lua and walk_ahead.lua.
+-- in one of these but while its maker turns it: better_i18n.all, until all its coroutines have ended, or a walk, until
+-- a page is there. Called by all.lua and walk_ahead.lua.
 
 local core = require "better_i18n.core"
 local scheduler = require "better_i18n.loop.scheduler"
