@@ -79,7 +79,7 @@ local rows = {
   { "list_syncs", "tool", calls("list_syncs", of_answer, SITE) },
   { "get_sync", "tool", calls("get_sync", marker, "sync_1") },
   -- The service waits; a request has 15 seconds more than it is to wait.
-  { "wait_sync", "tool", calls("wait_sync", marker, "sync_1", { timeout = 0.5 }), slack = 16 },
+  { "wait_sync", "tool_wait", calls("wait_sync", marker, "sync_1", { timeout = 0.5 }), slack = 16 },
   { "cancel_sync", "tool_write", calls("cancel_sync", marker, site { id = "sync_1" }) },
   { "list_tool_projects", "tool", calls("list_tool_projects", first_slug) },
   { "project_overview", "tool", calls("project_overview", marker, SITE) },

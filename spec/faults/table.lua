@@ -5,7 +5,7 @@
 --   mint        an installation token                  refresh     an access token
 --   revoke      the grant's end                        exchange    the code of an authorization
 -- A column that a row leaves out is another one: list, raw, cdn, tool, mint, revoke are read; exchange, tool_write are
--- write; tool_list (list_tools) is tool; refresh has none.
+-- write; tool_list (list_tools), tool_wait (wait_sync) are tool; refresh has none.
 -- Entries: again(code, n): a retryable error; final(code, n): one that is not; works(n). n: the requests that the
 -- server has seen when the call ends, with 2 retries (the default) and the fault on all. The same is run with a fault
 -- on the first request only: then what was asked again works with 2 requests, and nothing else changes.
@@ -23,7 +23,7 @@ end
 
 local stands_for = {
   list = "read", raw = "read", cdn = "read", tool = "read", mint = "read", revoke = "read", exchange = "write",
-  tool_write = "write", tool_list = "tool",
+  tool_write = "write", tool_list = "tool", tool_wait = "tool",
 }
 
 -- Outcomes that many rows share -------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ local rows = {
     refresh = either(works(1), lost.refresh),
   } },
   drip_within = { read = works(1), write = works(1), refresh = works(1), n = 1, slow = true, modes = { "always" } },
-  drip_beyond = { like = late, n = 8, timeout = 0.4, slow = true, modes = { "always" } },
+  drip_beyond = { like = late, tool_wait = works(1), n = 8, timeout = 0.4, slow = true, modes = { "always" } },
   stall = { like = late, timeout = 0.3, slow = true, modes = { "always" } },
 
   -- Lengths
@@ -145,7 +145,8 @@ local rows = {
   tls_expired = { like = everywhere(final("tls", 0)), bad_host = "TLS_EXPIRED_URL" },
   tls_wrong_host = { like = everywhere(final("tls", 0)), bad_host = "TLS_WRONG_HOST_URL" },
   tls_self_signed = { like = everywhere(final("tls", 0)), bad_host = "TLS_SELF_SIGNED_URL" },
-  dns = { like = everywhere(again("network", 0)), bad_host = "DNS_URL" },
+  dns = { like = everywhere(either(again("network", 0), again("timeout", 0))), -- the system's resolver may be slow
+     bad_host = "DNS_URL" },
   refused = { like = everywhere(again("network", 0)), bad_host = "REFUSED_URL" },
   proxy_407 = { like = everywhere(final("proxy", 1)), proxied = true },
   proxy_407_tunnel = { like = everywhere(final("proxy", 0)), proxied = true, bad_host = "TLS_URL" },
