@@ -365,6 +365,16 @@ describe("create_keys", function()
     assert.same({ 2, 0 }, { #err.doubtful, #err.rest })
   end)
 
+  it("takes an answer that was too large to be read for an unknown outcome: its items are not in rest", function()
+    local client, project, grant = prepare { keys = {} }
+    sandbox.fault(grant, { kind = "big_body", bytes = 300000, tool = "createKeys" })
+    local small = sandbox.installed(grant, { max_response_bytes = 100000 })
+    local err = expect.failure("too_large", small.create_keys, small, { project = project, keys = new_keys(150) })
+    assert.same({ 100, 50 }, { #err.doubtful, #err.rest })
+    assert.is_nil(err.message:find("even alone", 1, true), err.message)
+    assert.equal(0, #client:list_keys { project = project })
+  end)
+
   it("refuses a bad item by its name, before anything is sent", function()
     local client, project, grant = prepare()
     local before = sandbox.total(grant)
