@@ -108,7 +108,7 @@ describe("examples/sync_keys.lua", function()
 end)
 
 -- What is killed: half of the keys stay, with texts that are right, wrong or missing; half are gone, as many are new.
-local SIZE = FULL and { keys = 10000, kills = 20, within = 3, delay = 120 }
+local SIZE = FULL and { keys = 10000, kills = 20, within = 2.8, delay = 160 }
   or { keys = 400, kills = expect.slow and 1 or 4, within = 0.4, delay = 150 }
 
 -- Texts that a careless hand would change; each says whose it is.
