@@ -1,8 +1,8 @@
 -- The sixteen tools as API.md has them, for the specs of the tools: every literal is from there. A row: tool; scope, if
--- one is documented; writes; method: of the client; args(c): what it takes; wire(c): what the tool takes; fields: of the
--- answer on the wire, items: of the first thing in a list of it; long(data, c, response): checks the method's answer;
--- wrong: { the complaint, what the method refuses }; beyond: arguments that the service refuses, too many or too large;
--- changed, published: what the project needs before. c: project, id and title (ids of its two keys), sync.
+-- one is documented; writes; method: of the client; args(c): what it takes; wire(c): what the tool takes; fields: of
+-- the answer on the wire, items: of the first thing in a list of it; long(data, c, response): checks the method's
+-- answer; wrong: { the complaint, what the method refuses }; beyond: arguments that the service refuses, too many or
+-- too large; changed, published: what the project needs before. c: project, id and title (of its two keys), sync.
 local function number(value) assert(type(value) == "number", tostring(value)) end
 
 local function text(value) assert(type(value) == "string", tostring(value)) end
