@@ -91,6 +91,48 @@ describe("examples/sync_keys.lua", function()
     expect.holds("1 items were refused.", out)
   end)
 
+  it("refuses a file that cannot be written as it is, by the name of the text, before anything is done", function()
+    local grant = sandbox.grant()
+    local project = own_project(grant, ROWS)
+    local files = {
+      ["mail.subject: the text in de is not valid UTF-8"] = '{"mail":{"subject":{"en":"x","de":"a\200"}}}',
+      ["mail.subject: the text in ja is not valid UTF-8"] = '{"mail":{"subject":{"ja":"\237\160\128"}}}',
+      ["mail.subject: the text in en holds a NUL"] = '{"mail":{"subject":{"en":"x\\u0000"}}}',
+      ["mail.subject: the text in en must be a text"] = '{"mail":{"subject":{"en":null}}}',
+      ["mail.subject: the text in fr must be a text"] = '{"mail":{"subject":{"fr":7}}}',
+      ["mail.subject has the language de twice"] = '{"mail":{"subject":{"DE":"a","de":"b"}}}',
+      ["mail.subject: 1 is no language"] = '{"mail":{"subject":["a"]}}',
+      ["mail has a key without a name"] = '{"mail":{"":{"en":"a"}}}',
+      ["a namespace has no name"] = '{"":{"a":{"en":"a"}}}',
+      ["mail must be a table"] = '{"mail":"x"}',
+      ["the file must be a table"] = '"x"',
+    }
+    for complaint, text in pairs(files) do
+      local out, err, status = run(grant, project, write_file("refused.json", text))
+      assert.same({ 2, "" }, { status, out }, err)
+      expect.holds(complaint, err)
+      assert.equal(1, select(2, err:gsub("\n", "")), err)
+    end
+    assert.equal(0, sandbox.total(grant))
+  end)
+
+  it("draws a bar on a terminal, and plain lines elsewhere", function()
+    local grant, rows = sandbox.grant(), {}
+    for n = 1, 2500 do rows[n] = { n = "k" .. n, v = "v" .. n } end
+    local project, path = own_project(grant, rows), write_file("terminal.json", "{}")
+    local words = ("TOKEN=%s BETTER_I18N_BASE_URL=%s BETTER_I18N_MCP_URL=%s %s examples/sync_keys.lua --dry-run %s %s")
+      :format(grant.installation_token, sandbox.URL, sandbox.MCP_URL, os.getenv "BETTER_I18N_LUA" or "lua5.4", project,
+      path)
+    local pipe = io.popen(("script -qec '%s' /dev/null </dev/null"):format(words))
+    local seen = pipe:read "*a"
+    pipe:close()
+    expect.holds("\rreading      [###############               ] 1300/2500", seen)
+    expect.holds("\rreading      [##############################] 2500/2500\r\n", seen)
+    expect.holds("2500 gone\r\nNothing was changed.", seen)
+    local _, err = run(grant, "--dry-run", project, path)
+    assert.equal("reading: 1000 of 2500\nreading: 2000 of 2500\nreading: 2500 of 2500\n", err)
+  end)
+
   it("says what is wrong, in one line", function()
     local grant = sandbox.grant { scopes = { "projects:read" } }
     local path = write_file("wrong.json", '{"default":[1,2]}')
