@@ -3,6 +3,7 @@
 local better_i18n = require "better_i18n"
 local cjson = require "cjson"
 local expect = require "spec.support.expect"
+local process = require "spec.support.process"
 local raw_server = require "spec.support.raw_server"
 local sandbox = require "spec.support.sandbox"
 
@@ -195,6 +196,16 @@ describe("what a tool's failure becomes", function()
       expect.failure({ "invalid_response", "server_error" }, client.call_tool, client, "listKeys", {})
       assert.equal(4, #log)
     end
+  end)
+
+  it("no more than max_response_bytes is read: of 1 GB not even 64 MiB are kept", function()
+    local grant = sandbox.grant()
+    sandbox.fault(grant, { kind = "big_body", bytes = 1e9, tool = "listKeys" })
+    local client, before = sandbox.installed(grant, { timeout = 120 }), process.memory()
+    local err = expect.failure("too_large", client.call_tool, client, "listKeys", { project = sandbox.TOOL_PROJECT })
+    assert.same({ 200, 1 }, { err.status, err.attempts })
+    collectgarbage()
+    assert.is_true(process.memory() - before < 16 * 1024, process.memory() - before .. " KiB stayed")
   end)
 
   it("no more than max_response_bytes is read", function()

@@ -80,6 +80,53 @@ for _, row in ipairs(tools.rows) do
   end)
 end
 
+describe("bad input", function()
+  local FORMS = {
+    "", "acme", "acme/", "/site", "acme/site/de", "acme//site", " acme/site", "acme/site ", "acme/si te", "acme/site\n",
+    "acme/si\0te", "https://dash.better-i18n.com/acme/site", "acme/\255", 7, true, {},
+  }
+
+  it("is a project in another form, for every method that takes one", function()
+    local grant = tools.grant()
+    local client = sandbox.installed(grant)
+    for _, row in ipairs(tools.rows) do
+      local args = row.args and row.args(tools.SOMETHING)
+      if type(args) == "table" then
+        for _, form in ipairs(FORMS) do
+          args.project = form
+          expect.refused(row.method .. ": project ", client[row.method], client, args)
+        end
+        args.project = nil
+        expect.refused(row.method .. ": project is missing", client[row.method], client, args)
+      end
+    end
+    local paths = { "", "acme", "acme/", "/site", "acme/site/de", "acme//site", "acme/site\n", "acme/si\0te" }
+    for _, form in ipairs(paths) do
+      expect.refused("project", client.get_manifest, client, form)
+      expect.refused("project", client.get_messages, client, form, "de")
+    end
+    assert.equal(0, sandbox.total(grant))
+  end)
+
+  it("is an empty list, wherever a list is taken", function()
+    local grant = tools.grant()
+    local client = sandbox.installed(grant)
+    local lists = {
+      create_keys = { "keys" }, update_keys = { "updates" }, set_translations = { "translations" },
+      delete_keys = { "ids" }, publish = { "translations" }, propose_languages = { "languages" },
+      propose_language_edits = { "edits" }, translation_context = { "keys", "languages" },
+      list_keys = { "search", "namespaces", "fields" },
+      get_translations = { "search", "languages", "namespaces", "keys" },
+    }
+    for method, names in pairs(lists) do
+      for _, name in ipairs(names) do
+        expect.refused(name .. " is empty", client[method], client, { project = "acme/site", [name] = {} })
+      end
+    end
+    assert.equal(0, sandbox.total(grant))
+  end)
+end)
+
 describe("the sixteen tools", function()
   it("are those that the service lists", function()
     local names, listed = {}, {}
