@@ -17,9 +17,10 @@ static bi_span trimmed(const char *text, size_t length) {
     return (bi_span){text, length};
 }
 
+/* Most of what is asked for are letters and hyphens: the others cost a search each. */
 static bool is_token(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++)
-        if (!bi_ascii_is_tchar(text[i]))
+        if (!bi_ascii_is_alpha(text[i]) && text[i] != '-' && !bi_ascii_is_tchar(text[i]))
             return false;
     return length > 0;
 }
@@ -70,12 +71,17 @@ bool bi_headers_next(const bi_bytes *block, size_t *at, bi_span *name, bi_span *
     return false;
 }
 
-/* The next field of that name from *at on. */
+/* The next field of that name from *at on. What is equal to a name is a token: nothing needs to be checked. */
 static bool next_named(const bi_bytes *block, size_t *at, const char *wanted, bi_span *value) {
-    bi_span name;
-    while (bi_headers_next(block, at, &name, value))
-        if (bi_ascii_is(name.text, name.length, wanted))
-            return true;
+    size_t length = strlen(wanted);
+    bi_span line;
+    while (next_line(block, at, &line)) {
+        if (line.length <= length || line.text[length] != ':' ||
+            !bi_ascii_equal(line.text, length, wanted, length))
+            continue;
+        *value = trimmed(line.text + length + 1, line.length - length - 1);
+        return true;
+    }
     return false;
 }
 
@@ -104,8 +110,10 @@ bool bi_headers_type_is(const bi_bytes *block, const char *type) {
 }
 
 bool bi_headers_type_is_html(const bi_bytes *block) {
-    return bi_headers_type_is(block, "text/html") ||
-           bi_headers_type_is(block, "application/xhtml+xml");
+    bi_span found;
+    return media_type(block, &found) &&
+           (bi_ascii_is(found.text, found.length, "text/html") ||
+            bi_ascii_is(found.text, found.length, "application/xhtml+xml"));
 }
 
 /* --- Parts of structured fields --------------------------------------------------------------- */
