@@ -287,6 +287,7 @@ bi_easy *bi_easy_new(const bi_easy_options *options) {
     if (!easy)
         return NULL;
     easy->options = options;
+    easy->has_gzip = curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ;
     easy->handle = curl_easy_init();
     if (!easy->handle || set_callbacks(easy) || set_behaviour(easy) || set_tls(easy)) {
         bi_easy_free(easy);
@@ -331,11 +332,14 @@ static void add_node(bi_easy *easy, size_t *count, char *text) {
 }
 
 /* libcurl only reads the list, so its nodes point into the request: no copies of the token,
- * nothing to wipe. */
+ * nothing to wipe. It looks the list through for each header that it might add itself: what only
+ * concerns bodies is left out where there is none. And it writes a request byte by byte, what it
+ * adds itself even twice, so its list of all codings is left out for the one that matters. */
 static CURLcode set_fields(bi_easy *easy) {
-    static char no_expect[] = "Expect:", no_accept[] = "Accept:", no_type[] = "Content-Type:";
+    static char no_expect[] = "Expect:", no_accept[] = "Accept:", no_type[] = "Content-Type:",
+                gzip[] = "Accept-Encoding: gzip";
     const bi_wire_request *request = easy->request;
-    size_t room = count_fields(request) + 3, count = 0;
+    size_t room = count_fields(request) + 4, count = 0;
     if (room > easy->node_room) {
         struct curl_slist *nodes = bi_realloc(easy->nodes, room * sizeof *nodes);
         if (!nodes)
@@ -343,15 +347,18 @@ static CURLcode set_fields(bi_easy *easy) {
         easy->nodes = nodes;
         easy->node_room = room;
     }
-    add_node(easy, &count, no_expect);
     if (!has_field(request, no_accept))
         add_node(easy, &count, no_accept);
-    if (!has_field(request, no_type))
+    if (easy->has_gzip && !has_field(request, "Accept-Encoding:"))
+        add_node(easy, &count, gzip);
+    if (request->has_body)
+        add_node(easy, &count, no_expect);
+    if (request->has_body && !has_field(request, no_type))
         add_node(easy, &count, no_type);
     char *field = request->fields.data, *end = field + request->fields.length;
     for (; field && field < end; field += strlen(field) + 1)
         add_node(easy, &count, field);
-    return curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, easy->nodes);
+    return curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, count ? easy->nodes : NULL);
 }
 
 static CURLcode set_body(bi_easy *easy) {

@@ -45,6 +45,7 @@ typedef struct bi_easy {
     bool may_be_http2;
     bool must_be_fresh; /* libcurl 7 breaks the frames on a kept connection of plain HTTP/2 */
 
+    bool has_gzip;  /* this libcurl can undo it */
     bool guarded;   /* this libcurl tells when it does (7.80) */
     bool too_large; /* a limit was exceeded */
     bool no_memory; /* an allocation failed in a callback */
