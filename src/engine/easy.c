@@ -205,6 +205,7 @@ static long no_signal(void) {
 
 static CURLcode set_callbacks(bi_easy *easy) {
     CHECK(CURLOPT_PRIVATE, easy);
+    CHECK(CURLOPT_CURLU, easy->url);
     CHECK(CURLOPT_ERRORBUFFER, easy->error);
     CHECK(CURLOPT_WRITEFUNCTION, on_body);
     CHECK(CURLOPT_WRITEDATA, easy);
@@ -289,7 +290,9 @@ bi_easy *bi_easy_new(const bi_easy_options *options) {
     easy->options = options;
     easy->has_gzip = curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ;
     easy->handle = curl_easy_init();
-    if (!easy->handle || set_callbacks(easy) || set_behaviour(easy) || set_tls(easy)) {
+    easy->url = curl_url();
+    if (!easy->handle || !easy->url || set_callbacks(easy) || set_behaviour(easy) ||
+        set_tls(easy)) {
         bi_easy_free(easy);
         return NULL;
     }
@@ -301,6 +304,8 @@ void bi_easy_free(bi_easy *easy) {
         return;
     if (easy->handle)
         curl_easy_cleanup(easy->handle);
+    curl_url_cleanup(easy->url);
+    bi_bytes_clear(&easy->origin);
     bi_free(easy->nodes);
     bi_free(easy);
 }
@@ -382,6 +387,10 @@ static CURLcode set_method(bi_easy *easy) {
     /* A read function without a seek protects a body; without one, only a connection nobody used
      * before does. */
     bool fresh = easy->must_be_fresh || (request->once && request->body.length == 0);
+    bool is_plain = get && !request->has_body && !fresh;
+    if (is_plain && easy->is_plain)
+        return CURLE_OK;
+    easy->is_plain = is_plain;
     CHECK(CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
     if (request->has_body)
         return set_body(easy);
@@ -420,15 +429,51 @@ static CURLcode set_version(bi_easy *easy, const bi_url *url) {
     return CURLE_OK;
 }
 
-static CURLcode set_url(bi_easy *easy) {
-    const bi_wire_request *request = easy->request;
+/* Escapes and bytes beyond ASCII are changed by libcurl in another way when it gets the path alone. */
+static bool is_plain_path(const char *path) {
+    if (*path != '/')
+        return false;
+    while (*path > ' ' && *path < 0x7F && *path != '%' && *path != '?')
+        path++;
+    return *path == '\0';
+}
+
+/* A path at the origin of the request before; NULL: the URL is more than that. */
+static const char *path_at_same_origin(const bi_easy *easy, const bi_bytes *url) {
+    const bi_bytes *origin = &easy->origin;
+    bool same = origin->length && url->length > origin->length &&
+                memcmp(url->data, origin->data, origin->length) == 0;
+    const char *path = same ? url->data + origin->length : "";
+    return is_plain_path(path) ? path : NULL;
+}
+
+/* Proxy and version hang on the origin alone. It is noted when all of it is set. */
+static CURLcode set_whole_url(bi_easy *easy, const char *text, size_t length) {
     bi_url url;
-    const char *text = bi_bytes_text(&request->url);
-    if (bi_url_parse(&url, text, request->url.length) != NULL)
+    bi_bytes_reset(&easy->origin);
+    if (bi_url_parse(&url, text, length) != NULL ||
+        curl_url_set(easy->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
         return CURLE_URL_MALFORMAT;
-    CHECK(CURLOPT_URL, text);
     CURLcode code = set_proxy(easy, &url);
-    return code ? code : set_version(easy, &url);
+    if (!code)
+        code = set_version(easy, &url);
+    easy->has_query = url.query.text != NULL;
+    if (!code && !bi_bytes_add(&easy->origin, text, (size_t)(url.path.text - text)))
+        code = CURLE_OUT_OF_MEMORY;
+    return code;
+}
+
+/* libcurl takes an URL apart for each transfer; one that it has in parts already spares that. */
+static CURLcode set_url(bi_easy *easy) {
+    const bi_bytes *url = &easy->request->url;
+    const char *path = path_at_same_origin(easy, url);
+    if (!path)
+        return set_whole_url(easy, bi_bytes_text(url), url->length);
+    CURLUcode code = curl_url_set(easy->url, CURLUPART_PATH, path, 0);
+    if (!code && easy->has_query)
+        code = curl_url_set(easy->url, CURLUPART_QUERY, NULL, 0);
+    easy->has_query = false;
+    return code ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 }
 
 static void reset(bi_easy *easy) {
@@ -445,7 +490,9 @@ CURLcode bi_easy_prepare(bi_easy *easy, const bi_wire_request *request, bi_wire_
     easy->answer = answer;
     int64_t timeout = request->connect_timeout;
     long milliseconds = timeout < 1 ? 1 : timeout > 86400000 ? 86400000 : (long)timeout;
-    CHECK(CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+    if (milliseconds != easy->connect_timeout)
+        CHECK(CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+    easy->connect_timeout = milliseconds;
     CURLcode code = set_url(easy);
     if (!code)
         code = set_method(easy);
@@ -454,7 +501,8 @@ CURLcode bi_easy_prepare(bi_easy *easy, const bi_wire_request *request, bi_wire_
 
 void bi_easy_finish(bi_easy *easy) {
     SET(CURLOPT_HTTPHEADER, NULL);
-    SET(CURLOPT_POSTFIELDS, NULL);
+    if (easy->request->has_body)
+        SET(CURLOPT_POSTFIELDS, NULL);
     easy->request = NULL;
     easy->answer = NULL;
     easy->owner = NULL;
