@@ -3,6 +3,7 @@
 #include "binding/answer_lua.h"
 
 #include "binding/error_lua.h"
+#include "binding/fields_lua.h"
 #include "binding/json_lua.h"
 #include "binding/mcp_lua.h"
 #include "binding/task_lua.h"
@@ -44,8 +45,7 @@ static void push_response(lua_State *L, const bi_task *task) {
         return;
     set_integer(L, "status", x->answer.status);
     set_request_id(L, x);
-    bi_fields_push(L, &x->answer.fields);
-    lua_setfield(L, -2, "headers");
+    bi_fields_promise(L, &x->answer.fields);
     if (!bi_call_is_cached(call))
         return;
     lua_pushboolean(L, true);
