@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define MAX_HEAD ((size_t)256 * 1024)
+#define HEAD_RESERVE ((size_t)500)
 #define FIRST_RESERVE ((size_t)1024 * 1024)
 #define READ_BUFFER 65536L
 
@@ -29,6 +30,7 @@ static void begin_head(bi_easy *easy, const char *line, size_t length) {
     int minor = text[6] == '.' && text[7] >= '0' && text[7] <= '9' ? text[7] - '0' : 0;
     const char *space = strchr(text, ' ');
     bi_bytes_reset(&answer->fields);
+    bi_bytes_reserve(&answer->fields, HEAD_RESERVE); /* growing costs a copy and a wipe */
     answer->http_version = major * 10 + minor;
     easy->head_status = space ? strtol(space, NULL, 10) : 0;
     easy->head = BI_HEAD_PARTIAL;
@@ -69,7 +71,7 @@ static size_t read_length(const char *digits, const char *end) {
     return value;
 }
 
-static bool add_field(bi_easy *easy, const char *line, size_t length) {
+static bool add_field(bi_easy *easy, const char *line, size_t length, size_t whole) {
     static const char name[] = "content-length:";
     bi_bytes *fields = &easy->answer->fields;
     if ((*line == ' ' || *line == '\t') && fields->length)
@@ -78,6 +80,8 @@ static bool add_field(bi_easy *easy, const char *line, size_t length) {
         return true; /* not a field; nobody could read it */
     if (length >= sizeof name && strncasecmp(line, name, sizeof name - 1) == 0)
         easy->content_length = read_length(line + sizeof name - 1, line + length);
+    if (whole == length + 2 && line[length] == '\r')
+        return bi_bytes_add(fields, line, whole);
     return bi_bytes_add(fields, line, length) && bi_bytes_add(fields, "\r\n", 2);
 }
 
@@ -102,7 +106,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
     }
     if (length == 0)
         end_head(easy);
-    else if (!add_field(easy, line, length))
+    else if (!add_field(easy, line, length, whole))
         easy->no_memory = true;
     return easy->no_memory ? 0 : whole;
 }
