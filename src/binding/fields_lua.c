@@ -51,10 +51,12 @@ static int fields_index(lua_State *L) {
     return 1;
 }
 
+/* A userdata and no string: LuaJIT would look each block up among all strings, by a hash of a few of its bytes that is
+ * the same for most. */
 void bi_fields_promise(lua_State *L, const bi_bytes *fields) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &blocks_key);
     lua_pushvalue(L, -2);
-    lua_pushlstring(L, bi_bytes_text(fields), fields->length);
+    memcpy(bi_newuserdata(L, fields->length + 1), bi_bytes_text(fields), fields->length);
     lua_rawset(L, -3);
     lua_pop(L, 1);
     luaL_setmetatable(L, RESPONSE_CLASS);
@@ -62,16 +64,15 @@ void bi_fields_promise(lua_State *L, const bi_bytes *fields) {
 
 /* response.headers, once: from then on it is a field like any other. */
 static int response_index(lua_State *L) {
-    size_t length;
     if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "headers") != 0)
         return 0;
     lua_settop(L, 2);
     lua_pushvalue(L, 1);
     lua_rawget(L, lua_upvalueindex(1));
-    const char *text = lua_tolstring(L, 3, &length);
+    char *text = lua_touserdata(L, 3);
     if (!text)
         return 0;
-    bi_fields_push(L, &(bi_bytes){.data = (char *)(uintptr_t)text, .length = length});
+    bi_fields_push(L, &(bi_bytes){.data = text, .length = lua_rawlen(L, 3) - 1});
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 4);
     lua_rawset(L, 1);
