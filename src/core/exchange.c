@@ -46,6 +46,7 @@ static bi_need send_now(bi_exchange *x, bi_now now) {
     x->sent_at = now.mono;
     x->wake = x->deadline;
     x->state = BI_EXCHANGE_SENDING;
+    x->knows_request_id = false;
     bi_wire_answer_clear(&x->answer);
     return BI_NEED_SEND;
 }

@@ -92,11 +92,15 @@ static void keep_shown(const bi_exchange *x, char *to, size_t room, const char *
     bi_bytes_clear(&clean);
 }
 
-void bi_exchange_request_id(const bi_exchange *exchange, char *to, size_t room) {
+const char *bi_exchange_request_id(bi_exchange *exchange) {
     bi_span id;
-    to[0] = '\0';
+    if (exchange->knows_request_id)
+        return exchange->request_id;
+    exchange->knows_request_id = true;
+    exchange->request_id[0] = '\0';
     if (bi_headers_request_id(&exchange->answer.fields, &id))
-        keep_shown(exchange, to, room, id.text, id.length);
+        keep_shown(exchange, exchange->request_id, sizeof exchange->request_id, id.text, id.length);
+    return exchange->request_id;
 }
 
 /* Everything of the answer that is worth keeping, whatever it turns out to mean. */
@@ -108,7 +112,7 @@ static void keep_answer(bi_exchange *x) {
     memcpy(failure->method, x->request.method, sizeof failure->method);
     bi_bytes_add_text(&failure->path, x->shown_path ? x->shown_path : "");
     add_redacted(&failure->fields, x, bi_bytes_text(&answer->fields), answer->fields.length);
-    bi_exchange_request_id(x, failure->request_id, sizeof failure->request_id);
+    memcpy(failure->request_id, bi_exchange_request_id(x), sizeof failure->request_id);
     if (x->account && x->account->grant_id)
         bi_failure_text(failure->grant_id, sizeof failure->grant_id, x->account->grant_id,
                         strlen(x->account->grant_id));
