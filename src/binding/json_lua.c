@@ -2,6 +2,7 @@
  * registry so that the reader's memory is freed even when Lua raises "not enough memory" midway. */
 #include "binding/json_lua.h"
 
+#include "binding/json_names.h"
 #include "core/json_step.h"
 
 #define ARRAY_NAME "better_i18n.array"
@@ -12,6 +13,10 @@
 #define FIRST_ITEMS 4
 #define FIRST_MEMBERS 8
 
+/* What is still known when the next text comes, which often is an answer of the same kind. */
+#define KEPT_LEVELS 4
+#define KEPT_HINT 16
+
 typedef struct level {
     int count; /* items or members so far */
     bool array;
@@ -21,6 +26,7 @@ typedef struct decoder {
     bi_json reader;
     bool busy;        /* at work, or left midway by an error */
     unsigned deepest; /* the levels below it have no hints yet */
+    bi_known_names names;
     level levels[BI_JSON_DEPTH_MAX + 1];
     /* The size of the last table at that depth: neighbours are alike, and growing a table step by
      * step costs more than filling it. Each hint was earned by a table of that size, so a hostile
@@ -103,12 +109,24 @@ void bi_json_open(lua_State *L) {
 
 /* --- Building --------------------------------------------------------------------------------- */
 
-/* The frame on the Lua stack: the decoder, the metatable, then the open tables, each in an object
- * followed by the name whose value is being read. */
+/* The frame on the Lua stack: the decoder, the metatable, in long texts the slots of known names, then the open tables,
+ * each in an object followed by the name whose value is being read. */
 enum { AT_DECODER = 1, AT_ARRAY, FRAME = AT_ARRAY };
 
 /* Slots for one more level: the table, a name, and three to work with. */
 #define LEVEL_SLOTS 5
+
+/* [-0, +slots of names, m] Hints carry over from the text before, where a wrong one costs little. */
+static void begin_text(lua_State *L, decoder *d, size_t length) {
+    luaL_checkstack(L, BI_NAMES_KEPT + (KEPT_LEVELS + 1) * LEVEL_SLOTS, "no room to decode JSON");
+    if (d->deepest > KEPT_LEVELS)
+        d->deepest = KEPT_LEVELS;
+    for (unsigned i = 1; i <= d->deepest; i++) {
+        d->items[i] = d->items[i] < KEPT_HINT ? d->items[i] : KEPT_HINT;
+        d->members[i] = d->members[i] < KEPT_HINT ? d->members[i] : KEPT_HINT;
+    }
+    bi_known_names_begin(L, &d->names, length);
+}
 
 /* Its hints are unknown, and Lua's stack may be too short for it. */
 static void begin_level(lua_State *L, decoder *d, unsigned depth) {
@@ -154,9 +172,13 @@ static void store_absence(lua_State *L) {
     lua_rawset(L, -3);
 }
 
-/* [-0, +1, m] A name or a string as it was just read. */
-static inline void push_text(lua_State *L, const bi_json *reader) {
-    lua_pushlstring(L, reader->text, reader->length);
+/* [-0, +1, m] A name as it was just read. Those of the outermost object are all different. */
+static inline void push_name(lua_State *L, decoder *d) {
+    const bi_json *reader = &d->reader;
+    if (reader->depth > 1)
+        bi_known_names_push(L, &d->names, reader->text, reader->length);
+    else
+        lua_pushlstring(L, reader->text, reader->length);
 }
 
 /* [-1 or -2, +0, m] Puts the value on top into the table below it. */
@@ -181,7 +203,7 @@ static inline bi_json_event advance(lua_State *L, decoder *d, bool stored) {
         bi_json_event event =
             l->array ? bi_json_read_next_item(reader) : bi_json_read_next_member(reader);
         if (event == BI_JSON_KEY)
-            push_text(L, reader);
+            push_name(L, d);
         if (event != BI_JSON_OBJECT_END && event != BI_JSON_ARRAY_END)
             return event;
         close_table(d);
@@ -204,7 +226,7 @@ static bi_json_event begin_table(lua_State *L, decoder *d, int base, bool array)
         return BI_JSON_ARRAY;
     bi_json_event event = bi_json_read_key(reader);
     if (event == BI_JSON_KEY)
-        push_text(L, reader);
+        push_name(L, d);
     return event;
 }
 
@@ -217,7 +239,7 @@ static bool build(lua_State *L, decoder *d, int base) {
         event = bi_json_read_value(reader);
         switch (event) {
         case BI_JSON_STRING:
-            push_text(L, reader);
+            lua_pushlstring(L, reader->text, reader->length);
             break;
         case BI_JSON_INTEGER:
             bi_pushinteger(L, reader->integer);
@@ -257,10 +279,10 @@ static bool build(lua_State *L, decoder *d, int base) {
 bool bi_json_push(lua_State *L, const char *text, size_t length, const char **failure,
                   size_t *offset) {
     int base = lua_gettop(L);
-    luaL_checkstack(L, FRAME + 5, "no room to decode JSON");
+    luaL_checkstack(L, FRAME + LEVEL_SLOTS, "no room to decode JSON");
     decoder *d = take_decoder(L);
     bi_array_push_metatable(L);
-    d->deepest = 0;
+    begin_text(L, d, length);
     bi_json_init(&d->reader, text, length, false);
     bool built = build(L, d, base);
     *failure = d->reader.failure;
