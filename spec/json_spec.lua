@@ -244,6 +244,66 @@ describe("decoding", function()
   end)
 end)
 
+describe("names that come again", function()
+  -- Objects with these names, each object three times.
+  local function assert_all_told_apart(names)
+    local parts = {}
+    for round = 1, 3 do
+      for i, name in ipairs(names) do
+        parts[#parts + 1] = ('{"%s":%d,"x":{"%s":"%d"}}'):format(name, i, name, round)
+      end
+    end
+    assert_same_as_cjson("[" .. table.concat(parts, ",") .. "]")
+  end
+
+  it("are told apart by every byte, at every length", function()
+    for length = 1, 20 do
+      local base, names = ("abcdefghijklmnopqrst"):sub(1, length), {}
+      for i = 1, length do
+        for _, other in ipairs { "A", "\\u0000", "\\n", "\\u00e9", "\195\169" } do
+          names[#names + 1] = base:sub(1, i - 1) .. other .. base:sub(i + 1)
+        end
+      end
+      names[#names + 1] = base
+      assert_all_told_apart(names)
+    end
+  end)
+
+  it("are told apart by their length", function()
+    local names = {}
+    for _, byte in ipairs { "a", "\\u0000" } do
+      for length = 0, 20 do names[#names + 1] = byte:rep(length) end
+    end
+    assert_all_told_apart(names)
+  end)
+
+  it("may be more than are remembered, and few among many that come once", function()
+    local names, parts = {}, {}
+    for i = 1, 1000 do names[i] = "name_" .. i end
+    assert_all_told_apart(names)
+    for i = 1, 1000 do parts[i] = ('{"id":%d,"only_%d":1,"once%d":2,"name":"n"}'):format(i, i, i) end
+    assert_same_as_cjson("[" .. table.concat(parts, ",") .. "]")
+  end)
+
+  it("of one text are not taken for those of the next", function()
+    for round = 1, 50 do
+      local parts = {}
+      for i = 1, 100 do parts[i] = ('{"id":%d,"key_%d":1,"name":%d}'):format(i, round % 7, round) end
+      assert_same_as_cjson("[" .. table.concat(parts, ",") .. "]")
+    end
+  end)
+
+  it("outlive the decoding", function()
+    local value = decode("[" .. ('{"first":1,"second":{"third":2}},'):rep(100) .. "1]")
+    decode("[" .. ('{"other":1,"names":{"third":2}},'):rep(100) .. "1]")
+    collectgarbage()
+    for i = 1, 100 do
+      assert.equal(1, value[i].first)
+      assert.equal(2, value[i].second.third)
+    end
+  end)
+end)
+
 describe("encoding", function()
   local function assert_encodes(expected, value)
     local text, message = encode(value)

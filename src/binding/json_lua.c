@@ -15,7 +15,12 @@
 
 /* What is still known when the next text comes, which often is an answer of the same kind. */
 #define KEPT_LEVELS 4
-#define KEPT_HINT 16
+#define KEPT_ITEMS 128
+#define KEPT_MEMBERS 16
+
+/* Neighbours that differ a little: up to that size a hint sinks by one only when so many tables were smaller. */
+#define SMALL 16
+#define PATIENCE 8
 
 typedef struct level {
     int count; /* items or members so far */
@@ -28,9 +33,9 @@ typedef struct decoder {
     unsigned deepest; /* the levels below it have no hints yet */
     bi_known_names names;
     level levels[BI_JSON_DEPTH_MAX + 1];
-    /* The size of the last table at that depth: neighbours are alike, and growing a table step by
-     * step costs more than filling it. Each hint was earned by a table of that size, so a hostile
-     * text cannot make us take more than twice what it could take anyway. */
+    /* PATIENCE times the size of the last table at that depth, or a little more: neighbours are alike,
+     * and growing a table step by step costs more than filling it. Each hint was earned by a table of
+     * that size, so a hostile text cannot make us take more than a few times what it could take anyway. */
     int items[BI_JSON_DEPTH_MAX + 1];
     int members[BI_JSON_DEPTH_MAX + 1];
 } decoder;
@@ -116,14 +121,18 @@ enum { AT_DECODER = 1, AT_ARRAY, FRAME = AT_ARRAY };
 /* Slots for one more level: the table, a name, and three to work with. */
 #define LEVEL_SLOTS 5
 
+static inline int at_most(int a, int b) {
+    return a < b ? a : b;
+}
+
 /* [-0, +slots of names, m] Hints carry over from the text before, where a wrong one costs little. */
 static void begin_text(lua_State *L, decoder *d, size_t length) {
     luaL_checkstack(L, BI_NAMES_KEPT + (KEPT_LEVELS + 1) * LEVEL_SLOTS, "no room to decode JSON");
     if (d->deepest > KEPT_LEVELS)
         d->deepest = KEPT_LEVELS;
     for (unsigned i = 1; i <= d->deepest; i++) {
-        d->items[i] = d->items[i] < KEPT_HINT ? d->items[i] : KEPT_HINT;
-        d->members[i] = d->members[i] < KEPT_HINT ? d->members[i] : KEPT_HINT;
+        d->items[i] = at_most(d->items[i], KEPT_ITEMS * PATIENCE);
+        d->members[i] = at_most(d->members[i], KEPT_MEMBERS * PATIENCE);
     }
     bi_known_names_begin(L, &d->names, length);
 }
@@ -132,8 +141,12 @@ static void begin_text(lua_State *L, decoder *d, size_t length) {
 static void begin_level(lua_State *L, decoder *d, unsigned depth) {
     luaL_checkstack(L, LEVEL_SLOTS, "too many nested JSON values");
     d->deepest = depth;
-    d->items[depth] = FIRST_ITEMS;
-    d->members[depth] = FIRST_MEMBERS;
+    d->items[depth] = FIRST_ITEMS * PATIENCE;
+    d->members[depth] = FIRST_MEMBERS * PATIENCE;
+}
+
+static inline int size_of(int hint) {
+    return (hint + PATIENCE - 1) / PATIENCE;
 }
 
 /* [-0, +1, m] */
@@ -142,20 +155,27 @@ static void open_table(lua_State *L, decoder *d, int base, bool array) {
     if (depth > d->deepest)
         begin_level(L, d, depth);
     if (array) {
-        lua_createtable(L, d->items[depth], 0);
+        lua_createtable(L, size_of(d->items[depth]), 0);
         lua_pushvalue(L, base + AT_ARRAY);
         lua_setmetatable(L, -2);
     } else {
-        lua_createtable(L, 0, d->members[depth]);
+        lua_createtable(L, 0, size_of(d->members[depth]));
     }
     d->levels[depth] = (level){.array = array};
+}
+
+/* What the table that just ended says of its neighbours. */
+static inline int next_hint(int hint, int count) {
+    int exact = at_most(count, HINT_MAX) * PATIENCE;
+    int patient = at_most(hint, SMALL * PATIENCE) - 1;
+    return exact > patient ? exact : patient;
 }
 
 static inline void close_table(decoder *d) {
     unsigned depth = d->reader.depth--;
     const level *l = &d->levels[depth];
     int *hint = l->array ? &d->items[depth] : &d->members[depth];
-    *hint = l->count < HINT_MAX ? l->count : HINT_MAX;
+    *hint = next_hint(*hint, l->count);
 }
 
 /* [-1, +0, m] A null in an object: absence, also of an earlier member. The name is on the top. */
