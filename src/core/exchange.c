@@ -47,6 +47,7 @@ static bi_need send_now(bi_exchange *x, bi_now now) {
     x->wake = x->deadline;
     x->state = BI_EXCHANGE_SENDING;
     bi_wire_answer_clear(&x->answer);
+    x->answer.body.secret = !x->is_public;
     return BI_NEED_SEND;
 }
 

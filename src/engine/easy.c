@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MAX_HEAD ((size_t)256 * 1024)
-#define FIRST_RESERVE ((size_t)1024 * 1024)
+#define FIRST_RESERVE ((size_t)4 * 1024 * 1024) /* at the server's word */
 #define READ_BUFFER 65536L
 
 /* --- The head of the answer ------------------------------------------------------------------- */
