@@ -194,6 +194,30 @@ describe("decoding differs from lua-cjson on purpose:", function()
 end)
 
 describe("decoding", function()
+  -- json_test.c asks the reader of the core the same; here it is the loop that builds tables.
+  it("says what is broken, and at which byte", function()
+    for _, row in ipairs {
+      { "", "is empty", 0 }, { " \n", "is empty", 2 }, { "\239\187\191", "is empty", 3 },
+      { "[", "too early", 1 }, { "[1", "too early", 2 }, { "[1,", "too early", 3 }, { "[1,]", "value is missing", 3 },
+      { "[,1]", "value is missing", 1 }, { "[1 2]", "comma or ]", 3 }, { "[1}", "comma or ]", 2 },
+      { "[[]", "too early", 3 }, { "[{}", "too early", 3 }, { "[]]", "behind the value", 2 },
+      { "{", "too early", 1 }, { '{"a"', "too early", 4 }, { '{"a":', "too early", 5 }, { '{"a":1', "too early", 6 },
+      { '{"a":1,', "too early", 7 }, { '{"a" 1}', "colon", 5 }, { '{"a":}', "value is missing", 5 },
+      { '{"a":1,}', "name in", 7 }, { "{,}", "name in", 1 }, { "{1:1}", "name in", 1 },
+      { '{"a":1]', "comma or }", 6 }, { '{"a":null]', "comma or }", 9 }, { '{"a":null "b":1}', "comma or }", 10 },
+      { '{"a":{}]', "comma or }", 7 }, { '{"a":[]]', "comma or }", 7 }, { '[1]\0', "behind the value", 3 },
+      { "1 2", "behind the value", 2 }, { "null,", "behind the value", 4 }, { "[tru]", "none of true", 1 },
+      { "[nulL]", "none of true", 1 }, { "[01]", "leading zero", 1 }, { "[1.]", "no digit", 1 }, { "[-]", "no digit", 1 },
+      { '["a\nb"]', "control character", 3 }, { '{"a\0":1}', "control character", 3 }, { '{"\\x":1}', "escape that", 3 },
+      { '["\\u12G4"]', "hexadecimal", 4 },
+    } do
+      local value, message, offset = decode(row[1])
+      assert.is_nil(value)
+      assert.matches(row[2], message, 1, true)
+      assert.equal(row[3], offset, row[1])
+    end
+  end)
+
   it("says where a text is broken", function()
     local value, message, offset = decode('{"a":[1,2,}')
     assert.is_nil(value)
