@@ -207,8 +207,10 @@ describe("decoding", function()
       { '{"a":1]', "comma or }", 6 }, { '{"a":null]', "comma or }", 9 }, { '{"a":null "b":1}', "comma or }", 10 },
       { '{"a":{}]', "comma or }", 7 }, { '{"a":[]]', "comma or }", 7 }, { '[1]\0', "behind the value", 3 },
       { "1 2", "behind the value", 2 }, { "null,", "behind the value", 4 }, { "[tru]", "none of true", 1 },
-      { "[nulL]", "none of true", 1 }, { "[01]", "leading zero", 1 }, { "[1.]", "no digit", 1 }, { "[-]", "no digit", 1 },
-      { '["a\nb"]', "control character", 3 }, { '{"a\0":1}', "control character", 3 }, { '{"\\x":1}', "escape that", 3 },
+      { "[nulL]", "none of true", 1 }, { "[01]", "leading zero", 1 }, { "[1.]", "no digit", 1 },
+      { "[-]", "no digit", 1 },
+      { '["a\nb"]', "control character", 3 }, { '{"a\0":1}', "control character", 3 },
+      { '{"\\x":1}', "escape that", 3 },
       { '["\\u12G4"]', "hexadecimal", 4 },
     } do
       local value, message, offset = decode(row[1])
