@@ -150,6 +150,7 @@ static bi_need begin_sending(bi_call *call, const bi_input *input) {
     x->account = call->account;
     x->safety = call->endpoint.safety;
     x->wants_json = !call->raw;
+    x->is_public = call->endpoint.host == BI_HOST_CDN;
     x->shown_path = bi_bytes_text(&call->path);
     call->serial = call->token ? call->token->serial : 0;
     if (!fill_request(call))

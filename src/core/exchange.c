@@ -48,6 +48,7 @@ static bi_need send_now(bi_exchange *x, bi_now now) {
     x->state = BI_EXCHANGE_SENDING;
     x->knows_request_id = false;
     bi_wire_answer_clear(&x->answer);
+    x->answer.body.secret = !x->is_public;
     return BI_NEED_SEND;
 }
 

@@ -56,6 +56,7 @@ typedef struct bi_exchange {
     struct bi_mcp *mcp; /* borrowed from the task: whose answers these are; NULL: plain HTTP */
     bi_safety safety;
     bool wants_json; /* HTML in a 2xx is trouble on the way */
+    bool is_public;  /* the answer's body: nothing in it needs to be wiped */
     unsigned max_retries;
     unsigned attempts;     /* sent so far */
     unsigned retries;      /* made so far, apart from replays */

@@ -14,7 +14,7 @@
 
 #define MAX_HEAD ((size_t)256 * 1024)
 #define HEAD_RESERVE ((size_t)500)
-#define FIRST_RESERVE ((size_t)1024 * 1024)
+#define FIRST_RESERVE ((size_t)4 * 1024 * 1024) /* at the server's word */
 #define READ_BUFFER 65536L
 
 /* --- The head of the answer ------------------------------------------------------------------- */
