@@ -127,6 +127,7 @@ function publish.get_sync(client, sync_id, options)
   local own = take_options(where, options)
   local wire = call.arguments(where, waiting, { syncId = sync_id, waitMs = own.waitMs })
   own.waitMs = nil
+  call.check(where, client, "getSync", wire, own, "waitMs")
   return ask(where, client, wire, own)
 end
 
@@ -212,6 +213,7 @@ function publish.wait_sync(client, sync_id, options)
   local own = take_options(where, options)
   local seconds, on_progress = check_waiting(where, own)
   local wire = call.arguments(where, waiting, { syncId = sync_id, waitMs = on_progress and 0 or nil })
+  call.check(where, client, "getSync", wire, own, "on_progress")
   local stop, step = core.now() + seconds, on_progress and WAIT_STEP or WAIT_MOST
   local sync, seen
   if not on_progress then wire.waitMs = math.min(step, math.ceil(seconds * 1000)) end

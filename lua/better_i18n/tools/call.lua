@@ -35,9 +35,15 @@ function call.arguments(where, kind, given)
 end
 
 --- Raises when the call could not be made with these arguments and options; sends nothing.
-function call.check(where, client, tool, wire, options)
+-- @param own (string) an option that the method took out before, for messages; or nil
+function call.check(where, client, tool, wire, options, own)
   local ok, problem = pcall(core.tool, client, tool, wire, options)
-  if not ok then error(call.renamed(where, problem), 0) end
+  if ok then return end
+  problem = call.renamed(where, problem)
+  if own and core.is_error(problem) then
+    problem.message = problem.message:gsub("; known are: .*", function(known) return known .. ", " .. own end)
+  end
+  error(problem, 0)
 end
 
 --- @return data with long names, response
