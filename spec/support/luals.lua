@@ -8,8 +8,8 @@ for name in ("any nil boolean string number integer table function userdata thre
 end
 
 -- Types -----------------------------------------------------------------------------------------------------------
--- A type is { kind = "name", name } | { kind = "literal", value } | { kind = "array", of } | { kind = "map", key, value }
--- | { kind = "fun", params, returns } | { kind = "union", … }.
+-- A type is { kind = "name", name }, { kind = "literal", value }, { kind = "array", of }, { kind = "map", key, value },
+-- { kind = "fun", params, returns } or { kind = "union", … }.
 
 local reader = {}
 reader.__index = reader
