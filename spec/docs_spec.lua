@@ -89,7 +89,10 @@ local needs = {
   id = 'local id = os.getenv "BETTER_I18N_CLIENT_ID"',
   secret = 'local secret = os.getenv "BETTER_I18N_CLIENT_SECRET"',
   uri = 'local uri = os.getenv "REDIRECT_URI"',
-  connection = [[local connection = { grant_id = os.getenv "GRANT", refresh_token = os.getenv "REFRESH" }]],
+  connection = [[local connection = {
+    grant_id = os.getenv "GRANT", refresh_token = os.getenv "REFRESH", access_token = os.getenv "ACCESS",
+    expires_at = os.time() + 1800,
+  }]],
   save = [[local function save(to, tokens) for name, value in pairs(tokens) do to[name] = value end end]],
   tokens_path = 'local tokens_path = os.getenv "DIR" .. "/spec-docs-tokens.json"',
   started = [[local started = require "better_i18n".oauth.authorize {
@@ -131,6 +134,7 @@ local function variables()
   return {
     BETTER_I18N_BASE_URL = sandbox.URL, BETTER_I18N_CLIENT_ID = app.client_id,
     BETTER_I18N_CLIENT_SECRET = app.client_secret, GRANT = grant.grant_id, REFRESH = grant.refresh_token,
+    ACCESS = grant.access_token,
     TOKEN = grant.installation_token, MCP_URL = sandbox.MCP_URL, CDN_URL = sandbox.CDN_URL, DIR = sandbox.path "",
     REDIRECT_URI = app.redirect_uris[1], PATH = sandbox.path "bin" .. ":" .. os.getenv "PATH",
     PROJECT = sandbox.project(grant, { languages = { "de" }, keys = { { n = "old", v = "Old" } } }),
