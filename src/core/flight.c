@@ -319,8 +319,8 @@ static bi_need refresh_failed(bi_flight *flight, bi_now now) {
     if (flight->exchange.lost && bi_failure_is(failure, BI_CODE_NETWORK))
         bi_failure_wrap(
             failure, BI_CODE_REFRESH_UNKNOWN, true,
-            "the answer to a token refresh was lost, and its replay could not be sent; tokens that still "
-            "live go on serving, the next call that needs a new one tries again");
+            "the answer to a token refresh was lost, and its replay could not be sent; call again: tokens "
+            "that still live go on serving, and another refresh is tried");
     if (flight->marked && !flight->account->refresh_in_doubt)
         return save(flight, BI_FLIGHT_UNMARKING);
     return fail(flight, now);
@@ -379,7 +379,8 @@ static bi_need wait_for_lock(bi_flight *flight, const bi_input *input) {
     if (flight->burying)
         return announce(flight);
     bi_failure_set(&flight->failure, BI_CODE_TIMEOUT,
-                   "another process holds the lock of this grant's tokens and does not let it go");
+                   "another process holds the lock of this grant's tokens and does not let it go; "
+                   "try again, and see which one hangs");
     flight->failure.retryable = true;
     return fail(flight, input->now);
 }
@@ -464,7 +465,8 @@ void bi_flight_note(bi_flight *flight, bi_outcome outcome, const char *problem) 
     if (outcome != BI_STORE_FAILED || flight->state == BI_FLIGHT_UNMARKING || flight->burying)
         return;
     bi_failure_clear(&flight->failure);
-    bi_failure_set(&flight->failure, BI_CODE_STORE, "%s", problem ? problem : "the store failed");
+    bi_failure_set(&flight->failure, BI_CODE_STORE, "%s",
+                   problem ? problem : "the store failed; see that it can be reached");
 }
 
 bool bi_flight_record(const bi_flight *flight, bi_record *record, bi_now now) {
@@ -531,7 +533,8 @@ void bi_flight_abandon(bi_flight *flight) {
     if (unread || flight->exchange.lost)
         flight->account->refresh_in_doubt = true;
     flight->abandoned = true;
-    bi_failure_set(&flight->failure, BI_CODE_CANCELLED, "the renewal of the tokens was given up");
+    bi_failure_set(&flight->failure, BI_CODE_CANCELLED,
+                   "the renewal of the tokens was given up; make the call again");
     end(flight);
 }
 

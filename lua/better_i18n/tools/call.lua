@@ -55,7 +55,8 @@ function call.tool(where, client, tool, wire, options)
   if long then return long, response end
   error(core.error {
     code = answers.writes[tool] and "outcome_unknown" or "invalid_response", status = response.status,
-    message = ("%s: the tool %s answered, but %s"):format(where, tool, problem),
+    message = ("%s: the tool %s answered, but %s; %s"):format(where, tool, problem, answers.writes[tool]
+      and "look whether it was done before sending it again" or "check mcp_url, or see what call_tool gives"),
   }, 0)
 end
 
@@ -66,7 +67,7 @@ function call.listed(where, tool, answer, response, field)
   if type(items) ~= "table" then
     error(core.error {
       code = "invalid_response", status = response.status,
-      message = ("%s: the tool %s answered without a list of %s"):format(where, tool, field),
+      message = ("%s: the tool %s answered without a list of %s; see what call_tool gives"):format(where, tool, field),
     }, 0)
   end
   response.total, response.answer = answer.total, answer
