@@ -193,14 +193,14 @@ for _, world in ipairs(turning) do
         local inner = better_i18n.store.memory()
         local store = { load = inner.load, save = inner.save, lock = inner.lock }
         store[name] = function(...)
-          sleep(2)
+          sleep(1.2)
           return inner[name](...)
         end
         world.run(function()
           local client = sandbox.refreshing(grant, { store = store })
           local start = socket.gettime()
           expect.failure("timeout", client.me, client, { timeout = 0.3 })
-          assert.is_true(socket.gettime() - start < 1.5, tostring(socket.gettime() - start))
+          assert.is_true(socket.gettime() - start < 1.1, tostring(socket.gettime() - start))
           client:close()
         end)
       end)

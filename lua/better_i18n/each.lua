@@ -49,7 +49,7 @@ return function(each, list, row, client, ...)
     arguments[count] = options
   end
   local method = core.methods[list]
-  walk.name, walk.skip, walk.loop = each, core.page_skip, core.state(client).loop
+  walk.name, walk.skip, walk.loop, walk.is_call = each, core.page_skip, core.state(client).loop, true
   function walk.fetch(cursor)
     options.cursor = cursor
     local items, response = method(client, unpack(arguments, 1, count))

@@ -113,7 +113,7 @@ local function split_walk(where, args)
 end
 
 local function begin_walk(where, client, walk, fetch)
-  walk.name, walk.fetch, walk.skip, walk.loop = where, fetch, skip_pages, core.state(client).loop
+  walk.name, walk.fetch, walk.skip, walk.loop, walk.is_call = where, fetch, skip_pages, core.state(client).loop, true
   return new_walk(walk)
 end
 

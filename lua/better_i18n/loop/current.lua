@@ -6,7 +6,9 @@ local blocking = require "better_i18n.loop.blocking"
 
 local loaded, running = package.loaded, coroutine.running
 local current = {}
-local owners = setmetatable({}, { __mode = "k" }) -- coroutine → the loop that began it
+-- coroutine → the loop that began it. Weak both ways: where tables are no ephemerons (LuaJIT), a loop that knows its
+-- coroutines would else keep them and itself for ever.
+local owners = setmetatable({}, { __mode = "kv" })
 
 -- PUC Lua 5.1 cannot yield across pcall, and every call here stands in one sooner or later. LuaJIT can, and is not
 -- asked: in nginx a coroutine's end is a yield too, which `require` in a request does not let through.
@@ -15,7 +17,7 @@ local probe = coroutine.wrap(function() return pcall(coroutine.yield) end)
 --- Whether coroutines can wait on this Lua at all.
 current.can_yield = type(jit) == "table" or probe() == nil
 
---- Notes that a loop began this coroutine and will resume it.
+--- Notes that a loop began this coroutine and will resume it. The coroutine must hold its loop, for nothing here does.
 function current.register(thread, loop)
   if current.can_yield then owners[thread] = loop end
 end

@@ -98,7 +98,7 @@ return function(hooks)
 
   --- Runs fn(...) in a coroutine of its own, not before the caller pauses.
   function loop.spawn(fn, ...)
-    local count, arguments = select("#", ...), { ... }
+    local count, arguments = select("#", ...), { loop = loop, ... } -- the coroutine holds its loop
     local thread = create(function() return fn(unpack(arguments, 1, count)) end)
     current.register(thread, loop)
     ours[thread] = true

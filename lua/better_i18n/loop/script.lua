@@ -1,6 +1,6 @@
--- Several calls at once in a plain script: coroutines over the engine, which waits in its own poller. One of these
--- lives as long as the call of better_i18n.all that made it, and blocks the program until all its coroutines have
--- ended. Called by all.lua.
+-- Several calls at once in a plain script: coroutines over the engine, which waits in its own poller. Nothing happens
+-- in one of these but while its maker turns it: better_i18n.all, until all its coroutines have ended, or a walk, until
+-- a page is there. Called by all.lua and walk_ahead.lua.
 
 local core = require "better_i18n.core"
 local scheduler = require "better_i18n.loop.scheduler"
@@ -27,9 +27,10 @@ return function()
   loop.strays = setmetatable({}, { __mode = "k" })
 
   --- Until every coroutine has ended, renewals in the background too: their answers must not be lost.
-  function loop.turn()
+  -- @param is_enough (function) ends it earlier, or nil
+  function loop.turn(is_enough)
     loop.run()
-    while loop.alive() > 0 do
+    while loop.alive() > 0 and not (is_enough and is_enough()) do
       waiters.collect()
       local delay = loop.delay()
       if not delay and core.busy() == 0 then error("better_i18n: coroutines wait for each other forever", 0) end
