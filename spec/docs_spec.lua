@@ -151,6 +151,7 @@ local function preamble(block)
 end
 
 setup(function()
+  assert(succeeds "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build") -- nginx's, Neovim's
   sandbox.start()
   local listener = assert(require "socket".bind("127.0.0.1", 0))
   port = select(2, listener:getsockname())
@@ -255,7 +256,6 @@ describe("docs/nginx.md", function()
     for _, block in ipairs(all_blocks) do
       if block.notes.file then files[block.notes.file] = block.text end
     end
-    assert(succeeds "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
     local conf = replace(files["nginx.conf"], "listen 127.0.0.1:8080", "listen 127.0.0.1:$port")
     conf = replace(conf, 'lua_package_path "$prefix/?.lua;;";', [[access_log off;
       client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
