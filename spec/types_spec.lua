@@ -69,6 +69,7 @@ describe("the reader of types", function()
     refused("---@class x\nlocal x = {}\n\n---@param a string\n\nfunction x.f(a) end", "annotations of nothing")
     refused("---@class x\nlocal x = {}\nx.y = 1", "not understood")
     refused("---@field y string", "a class before its field")
+    refused('---@alias x\n---| "y" why', "a number sign")
     refused("---@class x\n\n---@field y string", "a class before its field")
   end)
 

@@ -23,7 +23,7 @@ function better_i18n.new(options) end
 
 ---Calls a function: its first result, nil, its other results; or nil and the error object. Other errors go on.
 ---@generic T
----@param fn fun(...: any): T, ...
+---@param fn fun(...: any): T, any
 ---@param ... any its arguments
 ---@return T? data
 ---@return better_i18n.error? err
@@ -48,7 +48,7 @@ function better_i18n.array(t) end
 function better_i18n.all(functions, options) end
 
 ---Runs a function in a coroutine of the event loop.
----@param fn fun(): any, ...
+---@param fn fun(): any
 ---@param on_done? fun(err: any, ...: any) called once, with nil and fn's results, or with what it raised
 ---@param options? better_i18n.async_options
 function better_i18n.async(fn, on_done, options) end
@@ -212,38 +212,38 @@ function better_i18n.pages(fetch, options) end
 
 ---The codes that this client gives, and those of the service that are known.
 ---@alias better_i18n.code
----| "invalid_argument" a wrong argument; nothing was sent
----| "closed" the client was closed
----| "cancelled" by a signal, or by close()
----| "network" nothing usable came back; may be sent again
----| "timeout" likewise
----| "tls" the certificate, or the client's own, is not accepted
----| "proxy" the proxy refuses
----| "redirect" the service answered with another address; never followed
----| "http_error" another status without a code
----| "server_error" 5xx without a code, HTML, empty; may be sent again
----| "invalid_response" not JSON, or not what it promised
----| "too_large" over `max_response_bytes`, or over the service's limit
----| "outcome_unknown" a write may have been done: look before sending it again
----| "refresh_outcome_unknown" the same of a token refresh; tokens that live serve
----| "state_mismatch" a callback that belongs to another browser
----| "store" the store failed; tokens that live serve
----| "pagination_loop" a page or a cursor came again
----| "sync_failed" what wait_sync waited for
----| "sync_cancelled" likewise
----| "tool_error" a tool says no without a code
----| "not_found" a tool names a missing thing
----| "grant_revoked" sticky; `revoked` is true
----| "grant_not_found" sticky
----| "missing_scope" see `required_scope`
----| "wrong_organization" the grant is for another one
----| "invalid_token" refused twice
----| "invalid_client" the app's own credentials are wrong
----| "invalid_grant" the code is spent, or does not fit
----| "invalid_request" a parameter is wrong
----| "rate_limited" see `retry_after`
----| "access_denied" the user declined
----| "invalid_scope" the app may not ask for it
+---| "invalid_argument" # a wrong argument; nothing was sent
+---| "closed" # the client was closed
+---| "cancelled" # by a signal, or by close()
+---| "network" # nothing usable came back; may be sent again
+---| "timeout" # likewise
+---| "tls" # the certificate, or the client's own, is not accepted
+---| "proxy" # the proxy refuses
+---| "redirect" # the service answered with another address; never followed
+---| "http_error" # another status without a code
+---| "server_error" # 5xx without a code, HTML, empty; may be sent again
+---| "invalid_response" # not JSON, or not what it promised
+---| "too_large" # over `max_response_bytes`, or over the service's limit
+---| "outcome_unknown" # a write may have been done: look before sending it again
+---| "refresh_outcome_unknown" # the same of a token refresh; tokens that live serve
+---| "state_mismatch" # a callback that belongs to another browser
+---| "store" # the store failed; tokens that live serve
+---| "pagination_loop" # a page or a cursor came again
+---| "sync_failed" # what wait_sync waited for
+---| "sync_cancelled" # likewise
+---| "tool_error" # a tool says no without a code
+---| "not_found" # a tool names a missing thing
+---| "grant_revoked" # sticky; `revoked` is true
+---| "grant_not_found" # sticky
+---| "missing_scope" # see `required_scope`
+---| "wrong_organization" # the grant is for another one
+---| "invalid_token" # refused twice
+---| "invalid_client" # the app's own credentials are wrong
+---| "invalid_grant" # the code is spent, or does not fit
+---| "invalid_request" # a parameter is wrong
+---| "rate_limited" # see `retry_after`
+---| "access_denied" # the user declined
+---| "invalid_scope" # the app may not ask for it
 
 ---@alias better_i18n.scope_name
 ---| "org:read"
@@ -455,7 +455,7 @@ function client:can(scope) end
 ---@return better_i18n.response response
 function client:revoke(options) end
 
----Whether this client knows that its grant is over. Asks nobody.
+---Whether this client knows that its grant was revoked. Asks nobody.
 ---@return boolean revoked
 function client:is_revoked() end
 

@@ -48,18 +48,13 @@ local function read_fun_param(self)
   return { name = name, optional = optional, type = read_type(self) }
 end
 
-local function read_fun_return(self)
-  if self:take "%.%.%." then return { kind = "name", name = "any" } end
-  return read_type(self)
-end
-
 local function read_fun(self)
   local fun = { kind = "fun", params = {}, returns = {} }
   if not self:take "%)" then
     fun.params = read_list(self, read_fun_param)
     self:need("%)", "a parenthesis")
   end
-  if self:take ":%s+" then fun.returns = read_list(self, read_fun_return) end
+  if self:take ":%s+" then fun.returns = read_list(self, read_type) end
   return fun
 end
 
@@ -185,7 +180,7 @@ end
 local function choice(self, file)
   local choices = file.choices or self:fail "an alias before its choices"
   choices[#choices + 1] = read_type(self)
-  self:finish()
+  if self.at <= #self.text then self:need(" # %S.*$", "a number sign and a description") end
 end
 
 -- `function client:me(options) end`, which belongs to the class that stands before `local client = {}`.
