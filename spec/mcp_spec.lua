@@ -146,7 +146,8 @@ describe("what a tool's failure becomes", function()
   it("an error object with the tool's own words, in one line, without secrets", function()
     local client = failing "Project acme/site is locked\nby bi_oat_secret_1"
     local err = expect.failure("tool_error", client.call_tool, client, "createKeys", {})
-    assert.equal("the tool failed: Project acme/site is locked by [redacted]", err.message)
+    assert.equal("the tool failed: Project acme/site is locked by [redacted]; correct what it complains about, or try "
+      .. "again later", err.message)
     assert.same({ 200, "POST", "/mcp", 1, false }, { err.status, err.method, err.path, err.attempts, err.retryable })
     assert.is_nil(expect.everything(err):find("secret_1", 1, true))
   end)

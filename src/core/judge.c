@@ -33,10 +33,13 @@ static const struct meaning {
     {BI_CODE_RATE, "too many requests", "try again later"},
     {BI_CODE_REQUEST, "the service refuses the request", "correct its arguments"},
     {BI_CODE_NOT_FOUND, "something that was named is not there", "check names and ids"},
-    {BI_CODE_TOOL, "the tool failed", NULL},
+    {BI_CODE_TOOL, "the tool failed", "correct what it complains about, or try again later"},
 };
 
 /* The same for the exchange of a code, which the server spends before it looks at client and verifier (API.md). */
+/* For codes that nobody here has met. */
+#define OTHERWISE "correct the call, or give its request id to the service's support"
+
 #define SPENT "the code is spent now: start the authorization again"
 static const struct meaning known_of_exchange[] = {
     {BI_CODE_GRANT, "the code is expired, spent, or was issued for something else",
@@ -151,8 +154,8 @@ static bool in_doubt(bi_exchange *x) {
         if (!bi_failure_is(&x->failure, BI_CODE_SERVER))
             bi_failure_wrap(
                 &x->failure, BI_CODE_REFRESH_UNKNOWN, true,
-                "the answer to a token refresh was lost; tokens that still live go on serving, "
-                "the next call that needs a new one tries again");
+                "the answer to a token refresh was lost; call again: tokens that still live go on "
+                "serving, and another refresh is tried");
         return true;
     case BI_SAFETY_WRITE:
         bi_failure_wrap(
@@ -170,57 +173,65 @@ static bool in_doubt(bi_exchange *x) {
     return false;
 }
 
-static void set_trouble(bi_exchange *x, const char *code, bool retryable, const char *what) {
+/* What happened, the transport's own words for it, and what to do. */
+static void set_trouble(bi_exchange *x, const char *code, bool retryable, const char *what,
+                        const char *advice) {
     const char *detail = x->answer.detail;
-    bi_failure_set(&x->failure, code, "%s%s%s", what, detail[0] ? ": " : "", detail);
+    bi_failure_set(&x->failure, code, "%s%s%s; %s", what, detail[0] ? ": " : "", detail, advice);
     x->failure.retryable = retryable;
 }
 
 static bool judge_trouble(bi_exchange *x) {
     switch (x->answer.trouble) {
     case BI_TROUBLE_RESOLVE:
-        set_trouble(x, BI_CODE_NETWORK, true, "the host's name could not be resolved");
+        set_trouble(x, BI_CODE_NETWORK, true, "the host's name could not be resolved",
+                    "check the host options and the network, or try again later");
         return in_doubt(x);
     case BI_TROUBLE_CONNECT:
-        set_trouble(x, BI_CODE_NETWORK, true, "no connection could be made");
+        set_trouble(x, BI_CODE_NETWORK, true, "no connection could be made",
+                    "check the host options and the network, or try again later");
         return in_doubt(x);
     case BI_TROUBLE_LOST:
-        set_trouble(x, BI_CODE_NETWORK, true, "no answer came");
+        set_trouble(x, BI_CODE_NETWORK, true, "no answer came", "try again");
         return in_doubt(x);
     case BI_TROUBLE_TIMEOUT:
-        set_trouble(x, BI_CODE_TIMEOUT, true,
-                    "no complete answer came in the time allowed; see the option timeout");
+        set_trouble(x, BI_CODE_TIMEOUT, true, "no complete answer came in the time allowed",
+                    "try again, or raise the option timeout");
         return in_doubt(x);
     case BI_TROUBLE_TRUNCATED:
-        set_trouble(x, BI_CODE_RESPONSE, false, "the answer ended before its promised length");
+        set_trouble(x, BI_CODE_RESPONSE, false, "the answer ended before its promised length",
+                    "look at what stands between here and the service, such as a proxy");
         add_excerpt(&x->failure);
         return in_doubt(x);
     case BI_TROUBLE_PROTOCOL:
-        set_trouble(x, BI_CODE_RESPONSE, false, "the answer is not valid HTTP");
+        set_trouble(x, BI_CODE_RESPONSE, false, "the answer is not valid HTTP",
+                    "check the host options and the proxy");
         add_excerpt(&x->failure);
         in_doubt(x);
         return false;
     case BI_TROUBLE_TOO_LARGE:
-        set_trouble(x, BI_CODE_LARGE, false, "the answer is too large");
-        bi_bytes_add_format(&x->failure.message,
-                            "; max_response_bytes is %zu: raise it, or ask for less (limit)",
+        set_trouble(x, BI_CODE_LARGE, false, "the answer is too large",
+                    "raise max_response_bytes, or ask for less (limit)");
+        bi_bytes_add_format(&x->failure.message, "; max_response_bytes is %zu",
                             x->request.max_body);
         if (x->safety != BI_SAFETY_READ)
             bi_bytes_add_text(&x->failure.message, MAYBE_DONE);
         return false;
     case BI_TROUBLE_TLS:
-        set_trouble(x, BI_CODE_TLS, false, "no secure connection could be made");
-        bi_bytes_add_text(&x->failure.message,
-                          "; check the host options, and name an authority of your own in ca_file");
+        set_trouble(x, BI_CODE_TLS, false, "no secure connection could be made",
+                    "check the host options, and name an authority of your own in ca_file");
         return false;
     case BI_TROUBLE_PROXY:
-        set_trouble(x, BI_CODE_PROXY, false, "the proxy does not let the request through");
+        set_trouble(x, BI_CODE_PROXY, false, "the proxy does not let the request through",
+                    "check the option proxy and the environment's proxies");
         return false;
     case BI_TROUBLE_OPTION:
-        set_trouble(x, BI_CODE_ARGUMENT, false, "a network option cannot be used");
+        set_trouble(x, BI_CODE_ARGUMENT, false, "a network option cannot be used",
+                    "check ca_file, cert_file, key_file, proxy and http_version");
         return false;
     case BI_TROUBLE_CANCELLED:
-        set_trouble(x, BI_CODE_CANCELLED, false, "the call was cancelled");
+        set_trouble(x, BI_CODE_CANCELLED, false, "the call was cancelled",
+                    "make it again if it was not meant to be");
         if (x->answer.sent && x->safety != BI_SAFETY_READ)
             bi_bytes_add_text(&x->failure.message, MAYBE_DONE);
         return false;
@@ -332,8 +343,8 @@ static void explain(bi_exchange *x, const bi_error_reply *reply) {
     if (x->failure.retry_after > 0 && strcmp(reply->code, BI_CODE_RATE) == 0)
         bi_bytes_add_format(message, "; try again in %lld s",
                             (long long)((x->failure.retry_after + 999) / 1000));
-    else if (entry && entry->advice)
-        bi_bytes_add_format(message, "; %s", entry->advice);
+    else
+        bi_bytes_add_format(message, "; %s", entry ? entry->advice : OTHERWISE);
 }
 
 /* An answer with a code: the code decides, not the status. */
@@ -367,14 +378,17 @@ static bool judge_uncoded(bi_exchange *x) {
     }
     if (status < 500 && status >= 300) {
         bi_failure_set(&x->failure, BI_CODE_HTTP,
-                       "the service answered with status %ld and no error code", status);
+                       "the service answered with status %ld and no error code; check the path and "
+                       "the host options",
+                       status);
         add_excerpt(&x->failure);
         if (x->safety == BI_SAFETY_NEVER)
             bi_bytes_add_text(&x->failure.message, MAYBE_SPENT);
         return status == 408 && x->safety == BI_SAFETY_READ;
     }
-    bi_failure_set(&x->failure, BI_CODE_SERVER, "the service answered with status %ld and %s",
-                   status, html ? "a web page where JSON was due" : "no error code");
+    bi_failure_set(&x->failure, BI_CODE_SERVER,
+                   "the service answered with status %ld and %s; try again later", status,
+                   html ? "a web page where JSON was due" : "no error code");
     add_excerpt(&x->failure);
     x->failure.retryable = true;
     return in_doubt(x);
@@ -396,7 +410,9 @@ static bool is_success(const bi_exchange *x) {
 }
 
 static void reject_answer(bi_exchange *x, const char *why) {
-    bi_failure_set(&x->failure, BI_CODE_RESPONSE, "the answer cannot be used: %s", why);
+    bi_failure_set(&x->failure, BI_CODE_RESPONSE,
+                   "the answer cannot be used: %s; check that the host options name the service",
+                   why);
     add_excerpt(&x->failure);
 }
 
