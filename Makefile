@@ -200,9 +200,9 @@ test: ## runs what fits in ten minutes on two cores; ends with "N passed, N fail
 	@sh spec/tools/deps test
 	@$(CHECK) unit lint firewall spec luas poll compile
 
-test-full: ## runs make test, then valgrind, ASan under Lua, the analyzers and the fuzz targets
+test-full: ## runs make test, then the whole fault matrix, the soak, valgrind, ASan under Lua, the analyzers and the fuzz targets
 	@sh spec/tools/deps full
-	@$(CHECK) unit lint firewall spec luas poll compile valgrind asan analyze fuzz
+	@$(CHECK) unit lint firewall spec luas poll compile faults soak valgrind asan analyze fuzz
 
 unit: ## runs the C unit tests under ASan and UBSan
 	@$(CHECK) unit
@@ -228,6 +228,15 @@ fuzz: ## runs each fuzz target for TIME seconds (default 60)
 .PHONY: model
 model: build/asan$(FLAVOUR)/unit/model_test ## runs the randomized model of tokens: N=100000 histories, or SEED= replayed
 	@MODEL_N='$(or $(N),100000)' MODEL_SEED='$(SEED)' $<
+
+.PHONY: faults soak
+faults: ## runs the fault matrix, every cell of it
+	@BETTER_I18N_FULL=1 $(CHECK) faults
+
+soak: $(MODULE) ## makes N=1000000 calls with 1 % faults and tokens that expire: nothing is lost, nothing grows
+	@sh spec/tools/deps test
+	@eval "$$($(MAKE) -s env LUA=$(LUA_NAME))" && LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH" \
+	    BETTER_I18N_LUA=$(LUA_NAME) $(LUA_NAME) spec/soak.lua '$(or $(N),1000000)'
 
 .PHONY: format
 format: ## rewrites the C sources in the project's style

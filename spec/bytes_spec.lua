@@ -218,6 +218,25 @@ describe("an answer", function()
     assert.equal(200, err.status)
   end)
 
+  -- libcurl takes the end of the answer for that of the gzip file: half a file would be half the bytes, as a success.
+  it("asked for as bytes comes uncompressed: half of a gzip file is never all of it", function()
+    local server = raw_server.start [[
+      return function(request, connection)
+        if request.head:lower():find "\naccept%-encoding: identity" then return connection:json '{"whole":true}' end
+        local half = "\31\139\8\0\0\0\0\0\0\3\1\100\0\155\255" .. '{"whole":' -- 9 of 100 bytes (RFC 1952)
+        connection:send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " .. #half .. "\r\n\r\n" .. half)
+      end
+    ]]
+    finally(function() server:stop() end)
+    local raw = better_i18n.new { base_url = server.url, installation_token = "bi_oat_0123456789" }
+    expect.failure("invalid_response", raw.me, raw)
+    assert.equal('{"whole":true}', (raw:request("GET", "/file", { raw = true })))
+    -- Who wants it compressed says so.
+    local headers = { ["Accept-Encoding"] = "gzip" }
+    assert.equal('{"whole":', (raw:request("GET", "/file", { raw = true, headers = headers })))
+    raw:close()
+  end)
+
   it("that blows up when unpacked stops at the limit, soon", function()
     fault { kind = "gzip_bomb", bytes = 50000000 }
     local before = socket.gettime()

@@ -10,7 +10,7 @@ local control = {}
 local matching = {
   kind = "string", method = "string", path = "string", pattern = "string", grant_id = "string",
   client_id = "string", grant_type = "string", tool = "string", rpc_method = "string",
-  on_connection_request = "number", skip = "number", times = "any",
+  on_connection_request = "number", chance = "number", skip = "number", times = "any",
 }
 
 local function allowed_fields(kind)

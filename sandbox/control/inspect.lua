@@ -6,7 +6,7 @@ local reply = require "http.reply"
 
 local control = {}
 
-local hidden = { seen = true, in_flight_by_route = true }
+local hidden = { seen = true, seen_before = true, seen_count = true, in_flight_by_route = true }
 
 local function counters(req)
   local grant

@@ -8,7 +8,8 @@ function rules.reset()
 end
 
 -- rule: kind, and optionally method, path (prefix), pattern (Lua pattern), grant_id, client_id, tool and rpc_method
--- (of an MCP request), on_connection_request, skip, times (a number or "always"), and the kind's own fields.
+-- (of an MCP request), on_connection_request, chance (0 to 1: of such requests so many meet it), skip, times (a number or
+-- "always"), and the kind's own fields.
 function rules.add(rule)
   rule.id, next_id = next_id, next_id + 1
   rule.skip, rule.times, rule.hits = rule.skip or 0, rule.times or 1, 0
@@ -63,7 +64,7 @@ end
 -- The first live rule that the request meets; rules that still skip count down.
 function rules.take(req)
   for _, rule in ipairs(list) do
-    if is_live(rule) and matches(rule, req) then
+    if is_live(rule) and matches(rule, req) and (not rule.chance or math.random() < rule.chance) then
       if rule.skip == 0 then
         rule.hits = rule.hits + 1
         return rule

@@ -3,6 +3,7 @@
 local journal = {}
 
 local LOG_SIZE, BODY_SIZE = 2000, 8192
+local SEEN_SIZE = 10000 -- connections that are remembered, twice: of a long run there are very many
 
 local whole, of_grant, log, written
 
@@ -12,6 +13,7 @@ local function new_counters()
     refreshes = 0, refresh_requests = 0, mints = 0, exchanges = 0, authorizations = 0,
     revocations = 0, faults = 0, max_concurrent_by_route = {}, in_flight_by_route = {}, seen = {},
     tools = {}, rpc = {}, cdn_with_credentials = 0,
+    seen_before = {}, seen_count = 0,
   }
 end
 
@@ -38,6 +40,16 @@ local function count_names(counts, names)
   for _, name in ipairs(names or {}) do counts[name] = (counts[name] or 0) + 1 end
 end
 
+-- Whether a connection is met for the first time; those met long ago are forgotten.
+local function is_new(counters, connection)
+  if counters.seen[connection] then return false end
+  if counters.seen_count >= SEEN_SIZE then
+    counters.seen_before, counters.seen, counters.seen_count = counters.seen, {}, 0
+  end
+  counters.seen[connection], counters.seen_count = true, counters.seen_count + 1
+  return not counters.seen_before[connection]
+end
+
 local function enter(counters, req)
   count_names(counters.tools, req.tools)
   count_names(counters.rpc, req.rpc_methods)
@@ -50,10 +62,7 @@ local function enter(counters, req)
   counters.in_flight_by_route[route] = here
   counters.max_concurrent_by_route[route] = math.max(counters.max_concurrent_by_route[route] or 0, here)
   if req.http_version >= 2 then counters.http2_requests = counters.http2_requests + 1 end
-  if not counters.seen[req.connection] then
-    counters.seen[req.connection] = true
-    counters.connections = counters.connections + 1
-  end
+  if is_new(counters, req.connection) then counters.connections = counters.connections + 1 end
 end
 
 local function leave(counters, route)

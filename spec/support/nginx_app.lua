@@ -135,6 +135,20 @@ function actions.case(args)
   return case.run(make, function(functions) return better_i18n.all(functions, { concurrency = #functions }) end)
 end
 
+-- Cells of the fault matrix.
+function actions.faults(args)
+  local target = { world = "nginx", loop = better_i18n.loop.resty }
+  for name, value in pairs(options.faults) do target[name] = value end
+  return require("spec.faults.cell").run_all(target, args.fault, args.names and cjson.decode(args.names),
+    tonumber(args.step), function(functions) better_i18n.all(functions, { concurrency = math.max(1, #functions) }) end)
+end
+
+-- What nobody holds any more is let go; the next round collects what finalizers let go.
+function actions.collect()
+  for _ = 1, 3 do collectgarbage() end
+  return true
+end
+
 -- Takes the one timer that a spec allows, for so many seconds.
 function actions.hold_timer(args)
   return ngx.timer.at(0, function() ngx.sleep(tonumber(args.seconds)) end)

@@ -1,5 +1,6 @@
 -- The process behind raw_server.lua: serves connections on 127.0.0.1, reads whole HTTP/1.1 requests, and lets the
--- script (a Lua file that returns function(request, connection)) answer by connection:send, :json, :close, :reset.
+-- script (a Lua file that returns function(request, connection, log, later)) answer by connection:send, :json, :close,
+-- :reset; later(seconds, fn) runs fn then, and connection.closed says that there is nobody left to send to.
 local cjson = require "cjson"
 local socket = require "socket"
 
@@ -8,13 +9,14 @@ local IDLE = 120 -- seconds without a request after which nobody wants it any mo
 
 local listener = assert(socket.bind("127.0.0.1", 0, 64))
 local connections, log, serial = {}, {}, 0
+local alarms = {} -- of `later`: { at, fn }
 
 local Connection = {}
 Connection.__index = Connection
 
 -- A close while the peer's bytes are unread would be a reset; here everything was read.
 function Connection:close()
-  connections[self.socket] = nil
+  connections[self.socket], self.closed = nil, true
   self.socket:close()
 end
 
@@ -49,6 +51,18 @@ local function take_request(connection)
   }
 end
 
+local function later(seconds, fn) alarms[#alarms + 1] = { at = socket.gettime() + seconds, fn = fn } end
+
+-- Runs what is due; gives the seconds until the next is.
+local function ring()
+  local due, rest, now, wait = {}, {}, socket.gettime(), nil
+  for _, alarm in ipairs(alarms) do table.insert(alarm.at <= now and due or rest, alarm) end
+  alarms = rest
+  for _, alarm in ipairs(due) do alarm.fn() end
+  for _, alarm in ipairs(alarms) do wait = math.min(wait or IDLE, math.max(0, alarm.at - now)) end
+  return wait
+end
+
 local orders = {
   quit = function() os.exit(0) end,
   reset = function() log = {} end,
@@ -66,7 +80,7 @@ local function serve(connection)
   local request = take_request(connection)
   while request and connections[connection.socket] do
     log[#log + 1] = request
-    answer(request, connection, log)
+    answer(request, connection, log, later)
     request = connections[connection.socket] and take_request(connection)
   end
 end
@@ -94,8 +108,9 @@ listener:settimeout(0)
 while true do
   local sockets = { listener }
   for client in pairs(connections) do sockets[#sockets + 1] = client end
-  local ready = socket.select(sockets, nil, IDLE)
-  if #ready == 0 then os.exit(0) end
+  local wait = ring()
+  local ready = socket.select(sockets, nil, wait or IDLE)
+  if #ready == 0 and not wait then os.exit(0) end
   for _, client in ipairs(ready) do
     if client == listener then accept() elseif connections[client] then read(connections[client]) end
   end

@@ -122,7 +122,8 @@ static bool ask_if_changed(bi_call *call) {
     return !call->known || bi_request_default(request, "If-None-Match", call->known->etag);
 }
 
-/* A body stays with the call, so that a repetition after a 401 finds it again. */
+/* Bytes are asked for as they are: libcurl does not see where a gzip file was cut, and nobody reads them here, as JSON
+ * is read. A body stays with the call, so that a repetition after a 401 finds it again. */
 static bool fill_request(bi_call *call) {
     bi_wire_request *request = &call->exchange.request;
     if (call->mcp)
@@ -136,6 +137,7 @@ static bool fill_request(bi_call *call) {
                             &call->target) &&
            (!call->token || bi_request_authorize(request, &call->token->secret)) &&
            bi_request_default(request, "Accept", call->raw ? "*/*" : "application/json") &&
+           (!call->raw || bi_request_default(request, "Accept-Encoding", "identity")) &&
            (call->body.length == 0 ||
             bi_bytes_add(&request->body, call->body.data, call->body.length));
 }
