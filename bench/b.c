@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct body {
+typedef struct buffer {
     char *text; /* owned; kept from call to call */
     size_t length, capacity;
-} body;
+} buffer;
 
 static size_t collect(char *piece, size_t size, size_t count, void *context) {
-    body *body = context;
+    buffer *body = context;
     size_t length = size * count;
     if (body->length + length > body->capacity) {
         size_t capacity = body->capacity ? body->capacity * 2 : 4096;
@@ -37,7 +37,7 @@ static void fail(const char *what) {
     exit(1);
 }
 
-static void get(CURL *easy, const char *url, body *body) {
+static void get(CURL *easy, const char *url, buffer *body) {
     long status = 0;
     body->length = 0;
     curl_easy_setopt(easy, CURLOPT_URL, url);
@@ -50,7 +50,7 @@ static void get(CURL *easy, const char *url, body *body) {
 }
 
 /* [-0, +0, e] The decoder is at index 1. */
-static void decode(lua_State *L, const body *body) {
+static void decode(lua_State *L, const buffer *body) {
     lua_pushvalue(L, 1);
     lua_pushlstring(L, body->text, body->length);
     lua_call(L, 1, 1);
@@ -71,7 +71,7 @@ int main(int argc, char **argv) {
     if (argc < 4)
         fail("usage: b decode|drop URL CALLS [CA_FILE]");
     lua_State *L = strcmp(argv[1], "decode") == 0 ? new_lua() : NULL;
-    body body = {0};
+    buffer body = {0};
     curl_global_init(CURL_GLOBAL_DEFAULT);
     CURL *easy = curl_easy_init();
     struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");

@@ -33,7 +33,8 @@ local function messages(count)
   local items = {}
   for number = 1, count do
     local text = texts[number % #texts + 1]
-    items[number] = ('"storefront.checkout.section%d.page%d.text%d":"%s"'):format(number % 20, number % 400, number, text:rep(1 + number % 3))
+    items[number] = ('"storefront.checkout.section%d.page%d.text%d":"%s"')
+      :format(number % 20, number % 400, number, text:rep(1 + number % 3))
   end
   return "{" .. table.concat(items, ",") .. "}"
 end
