@@ -240,7 +240,7 @@ soak: $(MODULE) ## makes N=1000000 calls with 1 % faults and tokens that expire:
 
 .PHONY: format
 format: ## rewrites the C sources in the project's style
-	$(CLANG_FORMAT) -i $(wildcard src/*/*.[ch] spec/unit/*.[ch] spec/fuzz/*.[ch] spec/tools/*.c)
+	$(CLANG_FORMAT) -i $(wildcard src/*/*.[ch] spec/unit/*.[ch] spec/fuzz/*.[ch] spec/tools/*.c bench/*.c)
 
 # --- Use ---------------------------------------------------------------------------------------------------------
 
@@ -275,6 +275,13 @@ demo: ## builds, starts the sandbox, runs the example program against it
 sandbox: ## starts the sandbox, prints its URLs and credentials, runs until Ctrl-C
 	@sh spec/tools/deps demo
 	@sandbox/sandbox run
+
+.PHONY: bench
+bench: ## the table of measurements, see bench/README.md (ROWS='small list' for some of them, QUICK=1 to try it)
+	@sh spec/tools/deps bench
+	@$(MAKE) --no-print-directory LUA=5.4
+	@$(MAKE) --no-print-directory LUA=luajit
+	@ROWS='$(ROWS)' QUICK='$(QUICK)' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' bench/table
 
 .PHONY: clean help FORCE
 clean: ## removes everything that was built
