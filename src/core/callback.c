@@ -29,7 +29,7 @@ static bool fail(bi_failure *failure, const char *code, const char *message) {
 /* Codes are words (RFC 6749, 4.1.2.1); anything else is not passed on as one. */
 static bool is_word(const bi_bytes *text) {
     for (size_t i = 0; i < text->length; i++)
-        if (!bi_ascii_is_alnum(text->data[i]) && !strchr("_-.", text->data[i]))
+        if (!bi_ascii_is_alnum(text->data[i]) && !memchr("_-.", text->data[i], 3))
             return false;
     return text->length > 0 && text->length < 64;
 }
@@ -37,7 +37,8 @@ static bool is_word(const bi_bytes *text) {
 static bool fail_as_server_says(bi_failure *failure, bi_span query, const bi_bytes *error) {
     bi_bytes description = {0};
     bi_query_find(query, "error_description", &description);
-    bi_failure_set(failure, is_word(error) ? bi_bytes_text(error) : "invalid_request",
+    bool usable = is_word(error) && !bi_failure_is_own(error->data);
+    bi_failure_set(failure, usable ? error->data : "invalid_request",
                    "the authorization was refused%s", description.length ? ": " : "");
     bi_excerpt(&failure->message, bi_bytes_text(&description), description.length, 300);
     bi_bytes_add_text(&failure->message, "; ask the user to start again, with scopes he may give");

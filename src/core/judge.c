@@ -262,20 +262,6 @@ static void keep_retry_after(bi_exchange *x, bi_now now) {
             return;
 }
 
-/* Codes that say something which only this client can know. From a server they are words like any other. */
-static bool is_reserved(const char *code) {
-    static const char *const ours[] = {BI_CODE_MEMORY,    BI_CODE_ARGUMENT, BI_CODE_CLOSED,
-                                       BI_CODE_CANCELLED, BI_CODE_NETWORK,  BI_CODE_TLS,
-                                       BI_CODE_PROXY,     BI_CODE_HTTP,     BI_CODE_REDIRECT,
-                                       BI_CODE_RESPONSE,  BI_CODE_UNKNOWN,  BI_CODE_REFRESH_UNKNOWN,
-                                       BI_CODE_STATE,     BI_CODE_LARGE,    BI_CODE_TIMEOUT,
-                                       "pagination_loop", BI_CODE_STORE};
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-        if (strcmp(code, ours[i]) == 0)
-            return true;
-    return false;
-}
-
 static bool is_challenged(const bi_exchange *x, const char *code) {
     bi_bytes error = {0};
     bool same = bi_headers_challenge(&x->answer.fields, "error", &error) &&
@@ -287,7 +273,7 @@ static bool is_challenged(const bi_exchange *x, const char *code) {
 /* The code: the body's `error` first, then a Bearer challenge (RFC 6750, 3.1), then what the status itself says: a 401
  * to a token is about the token, whoever on the way gave it. */
 static void find_code(bi_exchange *x, bi_error_reply *reply) {
-    if (is_reserved(reply->code))
+    if (bi_failure_is_own(reply->code))
         reply->code[0] = '\0';
     if (reply->code[0])
         return;
@@ -433,7 +419,7 @@ static bool judge_message(bi_exchange *x) {
     x->failure.retry_after = retry_after;
     if (!wrong) {
         drop_secret_code(x, &reply);
-        if (!reply.code[0] || is_reserved(reply.code))
+        if (!reply.code[0] || bi_failure_is_own(reply.code))
             bi_failure_text(reply.code, sizeof reply.code, BI_CODE_TOOL, strlen(BI_CODE_TOOL));
         return judge_coded(x, &reply);
     }
