@@ -112,8 +112,9 @@ $(foreach v,$(VARIANTS),$(eval $(call variant,$(v))))
 MODULE      := build/$(LUA_NAME)$(FLAVOUR)/better_i18n/core.so
 ASAN_MODULE := build/asan-$(LUA_NAME)$(FLAVOUR)/better_i18n/core.so
 
+##@ Build and use
 .PHONY: all
-all: $(MODULE) ## build the module for LUA (default 5.4) under build/
+all: $(MODULE) ## builds the module for LUA (default 5.4) under build/
 
 $(MODULE): $(addprefix build/obj/plain/,$(CORE) $(ENGINE)) $(addprefix build/obj/$(LUA_NAME)/,$(BINDING))
 	@mkdir -p $(@D)
@@ -125,7 +126,7 @@ $(ASAN_MODULE): $(addprefix build/obj/asan/,$(CORE) $(ENGINE)) $(addprefix build
 
 # A missing lua.h is said once and plainly, before the compiler says it once per file.
 $(addprefix build/obj/$(LUA_NAME)/,$(BINDING)) $(addprefix build/obj/asan-$(LUA_NAME)/,$(BINDING)): | lua-headers
-.PHONY: lua-headers
+.PHONY: lua-headers # internal
 lua-headers:
 	@test -n '$(LUA_INCDIR)' || { echo 'lua.h of $(LUA_NAME) was not found: install its development package' \
 	    '(Debian: lib$(LUA_NAME)-dev) or give its folder: make LUA_INCDIR=…' >&2; exit 1; }
@@ -182,7 +183,7 @@ build/bad_disk.so: spec/tools/bad_disk.c
 	@mkdir -p $(@D)
 	$(call say,CC $<)$(CC) $(COMMON) -fvisibility=default $(TEST_WARNINGS) $(WERROR) -shared -D_GNU_SOURCE -o $@ $< -ldl
 
-.PHONY: unit-asan unit-plain fuzz-targets asan objects
+.PHONY: unit-asan unit-plain fuzz-targets asan objects # internal
 unit-asan:    $(addprefix build/asan$(FLAVOUR)/unit/,$(UNIT_TESTS))
 unit-plain:   $(addprefix build/plain$(FLAVOUR)/unit/,$(UNIT_TESTS))
 fuzz-targets: $(addprefix build/fuzz$(FLAVOUR)/targets/,$(FUZZ_TARGETS))
@@ -193,55 +194,57 @@ objects:      $(patsubst src/%.c,build/obj/plain/%.o,$(wildcard src/core/*.c src
 # The script calls make back for what it needs built.
 CHECK = CHECK_LUA='$(LUA_NAME)' POLLER='$(POLLER)' CLANG_FORMAT='$(CLANG_FORMAT)' TIME='$(TIME)' bash spec/tools/check
 
+##@ Test
 .PHONY: test test-full unit spec luas lint firewall fuzz analyze
-test: ## what fits in ten minutes on two cores; ends with "N passed, N failed"
+test: ## runs what fits in ten minutes on two cores; ends with "N passed, N failed"
 	@sh spec/tools/deps test
 	@$(CHECK) unit lint firewall spec luas poll compile
 
-test-full: ## make test, then the whole fault matrix, the soak run, valgrind, ASan under Lua, the analyzers and the fuzz targets
+test-full: ## runs make test, then the whole fault matrix, the soak, valgrind, ASan under Lua, the analyzers and the fuzz targets
 	@sh spec/tools/deps full
 	@$(CHECK) unit lint firewall spec luas poll compile faults soak valgrind asan analyze fuzz
 
-unit: ## the C unit tests under ASan and UBSan
+unit: ## runs the C unit tests under ASan and UBSan
 	@$(CHECK) unit
 
-luas: ## the public specs on the other Luas
+luas: ## runs the public specs on the other Luas
 	@$(CHECK) luas
 
-spec: ## the busted specs (make spec SPEC=spec/json_spec.lua for some of them)
+spec: ## runs the busted specs (make spec SPEC=spec/json_spec.lua for some of them)
 	@$(CHECK) spec
 
-lint: ## luacheck, clang-format, shellcheck
+lint: ## runs luacheck, clang-format, shellcheck, and looks whether this list is complete
 	@$(CHECK) lint
 
-firewall: ## the layers' includes and symbols
+firewall: ## checks the layers' includes and symbols
 	@$(CHECK) firewall
 
-analyze: ## clang-tidy, cppcheck, gcc -fanalyzer
+analyze: ## runs clang-tidy, cppcheck, gcc -fanalyzer
 	@$(CHECK) analyze
 
-fuzz: ## each fuzz target for TIME seconds (default 60)
+fuzz: ## runs each fuzz target for TIME seconds (default 60)
 	@$(CHECK) fuzz
 
 .PHONY: model
-model: build/asan$(FLAVOUR)/unit/model_test ## the randomized model of tokens: N=100000 histories, or SEED= replayed
+model: build/asan$(FLAVOUR)/unit/model_test ## runs the randomized model of tokens: N=100000 histories, or SEED= replayed
 	@MODEL_N='$(or $(N),100000)' MODEL_SEED='$(SEED)' $<
 
 .PHONY: faults soak
-faults: ## the fault matrix, every cell of it
+faults: ## runs the fault matrix, every cell of it
 	@BETTER_I18N_FULL=1 $(CHECK) faults
 
-soak: $(MODULE) ## N=1000000 calls with 1 % faults and tokens that expire: nothing is lost, nothing grows
+soak: $(MODULE) ## makes N=1000000 calls with 1 % faults and tokens that expire: nothing is lost, nothing grows
 	@sh spec/tools/deps test
 	@eval "$$($(MAKE) -s env LUA=$(LUA_NAME))" && LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH" \
 	    BETTER_I18N_LUA=$(LUA_NAME) $(LUA_NAME) spec/soak.lua '$(or $(N),1000000)'
 
 .PHONY: format
 format: ## rewrites the C sources in the project's style
-	$(CLANG_FORMAT) -i $(wildcard src/*/*.[ch] spec/unit/*.[ch] spec/fuzz/*.[ch] spec/tools/*.c)
+	$(CLANG_FORMAT) -i $(wildcard src/*/*.[ch] spec/unit/*.[ch] spec/fuzz/*.[ch] spec/tools/*.c bench/*.c)
 
 # --- Use ---------------------------------------------------------------------------------------------------------
 
+##@ Build and use
 .PHONY: env
 env: ## prints the export lines with which LUA uses the build in place: eval "$(make env)"
 	@echo "export LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;'"
@@ -273,12 +276,22 @@ sandbox: ## starts the sandbox, prints its URLs and credentials, runs until Ctrl
 	@sh spec/tools/deps demo
 	@sandbox/sandbox run
 
+.PHONY: bench
+bench: ## the table of measurements, see bench/README.md (ROWS='small list' for some of them, QUICK=1 to try it)
+	@sh spec/tools/deps bench
+	@$(MAKE) --no-print-directory LUA=5.4
+	@$(MAKE) --no-print-directory LUA=luajit
+	@ROWS='$(ROWS)' QUICK='$(QUICK)' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' bench/table
+
 .PHONY: clean help FORCE
 clean: ## removes everything that was built
 	rm -rf build
 
-help: ## this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+help: ## prints this list
+	@awk '/^##@ / { group = substr($$0, 5); if (!(group in lines)) order[++count] = group } \
+	    /^[a-z][a-z-]*:.*## / { name = $$1; sub(/:.*/, "", name); sub(/.*## /, ""); \
+	        lines[group] = lines[group] sprintf("  make %-10s %s\n", name, $$0) } \
+	    END { for (i = 1; i <= count; i++) printf "%s\n%s", order[i], lines[order[i]]; print "Settings" }' Makefile
 	@echo '  LUA=5.1|5.2|5.3|5.4|5.5|luajit   V=1 shows the commands   WERROR= turns -Werror off   POLLER=epoll|poll'
 
 -include $(wildcard build/obj/*/*/*.d build/*/unit/*.d build/*/targets/*.d)

@@ -30,7 +30,40 @@ local function load_file(path)
   return require("cjson").decode(text)
 end
 
-local function fits(value, what) return type(value) == "table" or error(what .. " must be a table", 0) end
+local function wrong(what, ...) error(what:format(...), 0) end
+
+local function fits(value, what) return type(value) == "table" or wrong("%s must be a table", what) end
+
+-- Too long, a surrogate, too large: none of these stands in valid UTF-8.
+local NEVER = { "[\192\193\245-\255]", "\224[\128-\159]", "\237[\160-\191]", "\240[\128-\143]", "\244[\144-\191]" }
+
+local function is_utf8(text)
+  for _, pattern in ipairs(NEVER) do
+    if text:find(pattern) then return false end
+  end
+  local rest = text:gsub("[\194-\223][\128-\191]", "."):gsub("[\224-\239][\128-\191][\128-\191]", ".")
+  return not rest:gsub("[\240-\244][\128-\191][\128-\191][\128-\191]", "."):find "[\128-\255]"
+end
+
+-- The client would refuse such a text too, but only when it is its turn, and others were written then.
+local function complaint_about(text)
+  if type(text) ~= "string" then return "must be a text" end
+  if text:find("\0", 1, true) then return "holds a NUL" end
+  return not is_utf8(text) and "is not valid UTF-8" or nil
+end
+
+-- { language = text }, languages as the service has them.
+local function read_texts(texts, name)
+  local lowered = {}
+  for language, text in pairs(texts) do
+    if type(language) ~= "string" then wrong("%s: %s is no language", name, tostring(language)) end
+    local code, complaint = language:lower(), complaint_about(text)
+    if complaint then wrong("%s: the text in %s %s", name, language, complaint) end
+    if lowered[code] then wrong("%s has the language %s twice", name, code) end
+    lowered[code] = text
+  end
+  return lowered
+end
 
 -- An array of { key, namespace, texts }, in a steady order.
 local function read_messages(path)
@@ -39,11 +72,12 @@ local function read_messages(path)
   fits(messages, "the file")
   for namespace, keys in pairs(messages) do
     fits(keys, namespace)
+    if namespace == "" then wrong "a namespace has no name" end
     for key, texts in pairs(keys) do
-      fits(texts, namespace .. "." .. key)
-      local lowered = {}
-      for language, text in pairs(texts) do lowered[language:lower()] = text end
-      list[#list + 1] = { key = key, namespace = namespace, texts = lowered }
+      local name = namespace .. "." .. key
+      if key == "" then wrong("%s has a key without a name", namespace) end
+      fits(texts, name)
+      list[#list + 1] = { key = key, namespace = namespace, texts = read_texts(texts, name) }
     end
   end
   table.sort(list, function(a, b)

@@ -164,6 +164,26 @@ describe("a method", function()
     assert.is_nil(response.headers["X-None"])
   end)
 
+  it("makes the headers when they are asked for, also long after the call", function()
+    local responses = {}
+    for i = 1, 3 do responses[i] = select(2, client:me()) end
+    collectgarbage()
+    collectgarbage()
+    for i = 1, 3 do
+      local headers = responses[i].headers
+      assert.equal(headers, responses[i].headers)
+      assert.equal(headers, rawget(responses[i], "headers"))
+      local names = {}
+      for name in pairs(headers) do names[name] = true end
+      assert.is_true(names["content-type"] and names["x-request-id"])
+      assert.equal(responses[i].request_id, headers["X-Request-Id"])
+      assert.is_nil(responses[i].header)
+      assert.is_nil(responses[i][1])
+    end
+    responses[1].headers = nil
+    assert.is_nil(responses[1].headers)
+  end)
+
   it("takes query, headers and limits of its own", function()
     client:me {
       query = { a = "1 2", list = { "x", "y&z" }, yes = true, n = 3, f = 0.5 }, headers = { ["X-Number"] = 7 },

@@ -32,6 +32,25 @@ describe("the example", function()
     if current.can_yield then assert.truthy(out:find "^%..*%.", out) end -- on PUC Lua 5.1 every call blocks
   end)
 
+  it("partner_app.lua and then sync_keys.lua are what `make demo` shows, as a user calls it", function()
+    -- Not as a part of the make that runs the tests.
+    local pipe = io.popen([[env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u LUA -u LUA_PATH -u LUA_CPATH \
+      BETTER_I18N_NO_INSTALL=1 timeout -k 2 120 make --no-print-directory demo </dev/null 2>&1; echo "status $?"]])
+    local out = pipe:read "*a"
+    pipe:close()
+    expect.holds("status 0\n", out)
+    local last = 1
+    for _, words in ipairs {
+      "Starting the sandbox", "Running examples/partner_app.lua", "Running examples/sync_keys.lua", " new, ",
+      "Nothing was changed.", "The project is in line with the file.", "\n0 new, 0 with another source text",
+      "The project is in line with the file.", "Stopping the sandbox",
+    } do
+      local _, behind = out:find(words, last, true)
+      last = assert(behind, words .. " is not in its place in: " .. out)
+    end
+    assert.is_nil(out:find "bi_oat_%x")
+  end)
+
   it("that lacks its token says so", function()
     for _, name in ipairs { "concurrent.lua", "cqueues.lua" } do
       if name ~= "cqueues.lua" or pcall(require, "cqueues") then

@@ -194,6 +194,32 @@ describe("decoding differs from lua-cjson on purpose:", function()
 end)
 
 describe("decoding", function()
+  -- json_test.c asks the reader of the core the same; here it is the loop that builds tables.
+  it("says what is broken, and at which byte", function()
+    for _, row in ipairs {
+      { "", "is empty", 0 }, { " \n", "is empty", 2 }, { "\239\187\191", "is empty", 3 },
+      { "[", "too early", 1 }, { "[1", "too early", 2 }, { "[1,", "too early", 3 }, { "[1,]", "value is missing", 3 },
+      { "[,1]", "value is missing", 1 }, { "[1 2]", "comma or ]", 3 }, { "[1}", "comma or ]", 2 },
+      { "[[]", "too early", 3 }, { "[{}", "too early", 3 }, { "[]]", "behind the value", 2 },
+      { "{", "too early", 1 }, { '{"a"', "too early", 4 }, { '{"a":', "too early", 5 }, { '{"a":1', "too early", 6 },
+      { '{"a":1,', "too early", 7 }, { '{"a" 1}', "colon", 5 }, { '{"a":}', "value is missing", 5 },
+      { '{"a":1,}', "name in", 7 }, { "{,}", "name in", 1 }, { "{1:1}", "name in", 1 },
+      { '{"a":1]', "comma or }", 6 }, { '{"a":null]', "comma or }", 9 }, { '{"a":null "b":1}', "comma or }", 10 },
+      { '{"a":{}]', "comma or }", 7 }, { '{"a":[]]', "comma or }", 7 }, { '[1]\0', "behind the value", 3 },
+      { "1 2", "behind the value", 2 }, { "null,", "behind the value", 4 }, { "[tru]", "none of true", 1 },
+      { "[nulL]", "none of true", 1 }, { "[01]", "leading zero", 1 }, { "[1.]", "no digit", 1 },
+      { "[-]", "no digit", 1 },
+      { '["a\nb"]', "control character", 3 }, { '{"a\0":1}', "control character", 3 },
+      { '{"\\x":1}', "escape that", 3 },
+      { '["\\u12G4"]', "hexadecimal", 4 },
+    } do
+      local value, message, offset = decode(row[1])
+      assert.is_nil(value)
+      assert.matches(row[2], message, 1, true)
+      assert.equal(row[3], offset, row[1])
+    end
+  end)
+
   it("says where a text is broken", function()
     local value, message, offset = decode('{"a":[1,2,}')
     assert.is_nil(value)
@@ -241,6 +267,66 @@ describe("decoding", function()
       parts[#parts + 1] = "[" .. ("1,"):rep(size) .. "1]"
     end
     assert_same_as_cjson("[" .. table.concat(parts, ",") .. "]")
+  end)
+end)
+
+describe("names that come again", function()
+  -- Objects with these names, each object three times.
+  local function assert_all_told_apart(names)
+    local parts = {}
+    for round = 1, 3 do
+      for i, name in ipairs(names) do
+        parts[#parts + 1] = ('{"%s":%d,"x":{"%s":"%d"}}'):format(name, i, name, round)
+      end
+    end
+    assert_same_as_cjson("[" .. table.concat(parts, ",") .. "]")
+  end
+
+  it("are told apart by every byte, at every length", function()
+    for length = 1, 20 do
+      local base, names = ("abcdefghijklmnopqrst"):sub(1, length), {}
+      for i = 1, length do
+        for _, other in ipairs { "A", "\\u0000", "\\n", "\\u00e9", "\195\169" } do
+          names[#names + 1] = base:sub(1, i - 1) .. other .. base:sub(i + 1)
+        end
+      end
+      names[#names + 1] = base
+      assert_all_told_apart(names)
+    end
+  end)
+
+  it("are told apart by their length", function()
+    local names = {}
+    for _, byte in ipairs { "a", "\\u0000" } do
+      for length = 0, 20 do names[#names + 1] = byte:rep(length) end
+    end
+    assert_all_told_apart(names)
+  end)
+
+  it("may be more than are remembered, and few among many that come once", function()
+    local names, parts = {}, {}
+    for i = 1, 1000 do names[i] = "name_" .. i end
+    assert_all_told_apart(names)
+    for i = 1, 1000 do parts[i] = ('{"id":%d,"only_%d":1,"once%d":2,"name":"n"}'):format(i, i, i) end
+    assert_same_as_cjson("[" .. table.concat(parts, ",") .. "]")
+  end)
+
+  it("of one text are not taken for those of the next", function()
+    for round = 1, 50 do
+      local parts = {}
+      for i = 1, 100 do parts[i] = ('{"id":%d,"key_%d":1,"name":%d}'):format(i, round % 7, round) end
+      assert_same_as_cjson("[" .. table.concat(parts, ",") .. "]")
+    end
+  end)
+
+  it("outlive the decoding", function()
+    local value = decode("[" .. ('{"first":1,"second":{"third":2}},'):rep(100) .. "1]")
+    decode("[" .. ('{"other":1,"names":{"third":2}},'):rep(100) .. "1]")
+    collectgarbage()
+    for i = 1, 100 do
+      assert.equal(1, value[i].first)
+      assert.equal(2, value[i].second.third)
+    end
   end)
 end)
 

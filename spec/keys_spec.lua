@@ -2,6 +2,7 @@
 local better_i18n = require "better_i18n"
 local current = require "better_i18n.loop.current"
 local expect = require "spec.support.expect"
+local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
 
 setup(sandbox.start)
@@ -124,6 +125,27 @@ describe("each_key", function()
     assert.equal(7, #all_of(client:each_key { project = project, max = 7, limit = 3 }))
     assert.equal(50, #all_of(client:each_key { project = project, cursor = 5 }))
     assert.equal(0, #all_of(client:each_key { project = project, search = "nothing has this" }))
+  end)
+
+  it("takes memory for the pages ahead, and none for the keys that there are", function()
+    local client, _, grant = prepare()
+    local function most_of(max)
+      local most = 0
+      for _, number in client:each_key { project = "acme/big", prefetch = 4, max = max } do
+        if number % 250 == 0 then
+          collectgarbage()
+          most = math.max(most, collectgarbage "count")
+        end
+      end
+      return most
+    end
+    most_of(1000)
+    local before = process.memory()
+    local few, many = most_of(1000), most_of(expect.times(10000))
+    -- How many of the pages ahead are there at a look is chance; 9,000 keys that are kept would be some MiB.
+    assert.is_true(many < few + 600, ("%.0f KiB for few, %.0f KiB for many"):format(few, many))
+    assert.is_true(process.memory() < before + 4096, "outside Lua")
+    assert.is_true(tools(grant).listKeys >= 20)
   end)
 
   it("says where to go on after an error", function()
@@ -301,6 +323,18 @@ describe("create_keys", function()
     assert.same({ true, 1 }, { forced.ok, forced.created })
   end)
 
+  it("names keys of one list that collide as leaf and branch, whichever comes first", function()
+    local client, project = prepare { keys = {} }
+    for _, names in ipairs { { "a", "a.b" }, { "c.d.e", "c.d" }, { "f.g", "f" } } do
+      local wanted = { { key = names[1], sourceText = "1" }, { key = names[2], sourceText = "2" } }
+      local result = client:create_keys { project = project, keys = wanted }
+      assert.same({ false, 1, 1 }, { result.ok, result.count, #result.failed })
+      local failure = result.failed[1]
+      assert.same({ 2, "blocked", names[2] }, { failure.index, failure.kind, failure.key })
+      assert.equal(wanted[2], failure.item)
+    end
+  end)
+
   it("halves what is too large for the server, down to one item", function()
     local client, project, grant = prepare { keys = {} }
     sandbox.fault(grant, { kind = "status", status = 413, body = "too large", tool = "createKeys", times = 2 })
@@ -363,6 +397,16 @@ describe("create_keys", function()
     sandbox.fault(grant, { kind = "bad_json", tool = "createKeys" })
     local err = expect.failure("outcome_unknown", client.create_keys, client, { project = project, keys = new_keys(2) })
     assert.same({ 2, 0 }, { #err.doubtful, #err.rest })
+  end)
+
+  it("takes an answer that was too large to be read for an unknown outcome: its items are not in rest", function()
+    local client, project, grant = prepare { keys = {} }
+    sandbox.fault(grant, { kind = "big_body", bytes = 300000, tool = "createKeys" })
+    local small = sandbox.installed(grant, { max_response_bytes = 100000 })
+    local err = expect.failure("too_large", small.create_keys, small, { project = project, keys = new_keys(150) })
+    assert.same({ 100, 50 }, { #err.doubtful, #err.rest })
+    assert.is_nil(err.message:find("even alone", 1, true), err.message)
+    assert.equal(0, #client:list_keys { project = project })
   end)
 
   it("refuses a bad item by its name, before anything is sent", function()
@@ -476,6 +520,46 @@ describe("update_keys", function()
       { project = project, updates = { { id = "x", language = "de" } } })
     expect.refused('source must be a boolean', update, client,
       { project = project, updates = { { id = "x", language = "de", text = "a", source = 1 } } })
+  end)
+end)
+
+describe("texts of 100,000 characters", function()
+  it("arrive byte for byte by every method that writes", function()
+    local client, project = prepare { keys = {} }
+    local function long(character) return (character .. "a"):rep(50000) end
+    local made = client:create_keys { project = project, keys = {
+      { key = "long", sourceText = long "\240\159\154\128", translations = { de = long "é" } },
+    } }
+    local function texts()
+      local item = client:get_translations({ project = project })[1]
+      return { item.sourceText, item.translations.de.text, (item.translations.ja or {}).text }
+    end
+    assert.is_true(texts()[1] == long "\240\159\154\128" and texts()[2] == long "é")
+    local id = made.keys[1].id
+    client:set_translations { project = project, translations = { { id = id, translations = { ja = long "日" } } } }
+    client:update_keys { project = project, updates = {
+      { id = id, language = "en", source = true, text = long "e\204\129" },
+      { id = id, language = "de", text = long "ש" },
+    } }
+    local now = texts()
+    assert.is_true(now[1] == long "e\204\129" and now[2] == long "ש" and now[3] == long "日")
+  end)
+
+  it("that are not valid UTF-8 or hold a NUL are refused by every method that writes, with the key's name", function()
+    local client, _, grant = prepare()
+    local before = sandbox.total(grant)
+    for bad, complaint in pairs { ["a\200"] = "is not valid UTF-8", ["a\0b"] = "holds a NUL" } do
+      local function refuse(about, method, list, item)
+        expect.refused(about .. complaint, client[method], client, { project = "a/b", [list] = { item } })
+      end
+      refuse('keys[1] ("menu").sourceText ', "create_keys", "keys", { key = "menu", sourceText = bad })
+      refuse('keys[1].namespace ', "create_keys", "keys", { key = "menu\1" .. ("x"):rep(200), namespace = bad })
+      refuse('translations[1] ("k1").translations.de ', "set_translations", "translations",
+        { id = "k1", translations = { de = bad } })
+      refuse('updates[1] ("k1").text ', "update_keys", "updates", { id = "k1", language = "de", text = bad })
+      refuse("ids[1] ", "delete_keys", "ids", bad)
+    end
+    assert.equal(before, sandbox.total(grant))
   end)
 end)
 

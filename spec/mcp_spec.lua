@@ -3,6 +3,8 @@
 local better_i18n = require "better_i18n"
 local cjson = require "cjson"
 local expect = require "spec.support.expect"
+local process = require "spec.support.process"
+local raw_server = require "spec.support.raw_server"
 local sandbox = require "spec.support.sandbox"
 
 local JSON = { ["Content-Type"] = "application/json" }
@@ -144,7 +146,8 @@ describe("what a tool's failure becomes", function()
   it("an error object with the tool's own words, in one line, without secrets", function()
     local client = failing "Project acme/site is locked\nby bi_oat_secret_1"
     local err = expect.failure("tool_error", client.call_tool, client, "createKeys", {})
-    assert.equal("the tool failed: Project acme/site is locked by [redacted]", err.message)
+    assert.equal("the tool failed: Project acme/site is locked by [redacted]; correct what it complains about, or try "
+      .. "again later", err.message)
     assert.same({ 200, "POST", "/mcp", 1, false }, { err.status, err.method, err.path, err.attempts, err.retryable })
     assert.is_nil(expect.everything(err):find("secret_1", 1, true))
   end)
@@ -196,6 +199,16 @@ describe("what a tool's failure becomes", function()
     end
   end)
 
+  it("no more than max_response_bytes is read: of 1 GB not even 64 MiB are kept", function()
+    local grant = sandbox.grant()
+    sandbox.fault(grant, { kind = "big_body", bytes = 1e9, tool = "listKeys" })
+    local client, before = sandbox.installed(grant, { timeout = 120 }), process.memory()
+    local err = expect.failure("too_large", client.call_tool, client, "listKeys", { project = sandbox.TOOL_PROJECT })
+    assert.same({ 200, 1 }, { err.status, err.attempts })
+    collectgarbage()
+    assert.is_true(process.memory() - before < 16 * 1024, process.memory() - before .. " KiB stayed")
+  end)
+
   it("no more than max_response_bytes is read", function()
     local client = client_of(function(_, message) return tell(message, text_items(("x"):rep(2000))) end,
       { max_response_bytes = 1000 })
@@ -224,6 +237,62 @@ describe("list_tools", function()
     expect.failure("invalid_response", other.list_tools, other)
     expect.refused("the table of options", client.list_tools, client, "x")
     expect.refused("too many arguments", client.list_tools, client, {}, 1)
+  end)
+end)
+
+-- A recorded stream: everything that may come before the answer, lines of both ends, the answer over two lines, text of
+-- several bytes a character. @ stands for the request's id.
+local STREAM = table.concat {
+  "\239\187\191id: p1\r\nretry: 1000\r\ndata:\r\n\r\n: alive\n\n",
+  'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}\n\n',
+  'event: message\nid: p2\ndata: {"jsonrpc":"2.0","id":@,\r\n',
+  'data: "result":{"content":[{"type":"text","text":"{\\"v\\":\\"Cafe\204\129 👩‍🚀\\"}"}]}}\r\n\r\n',
+}
+
+-- Serves it on request n cut at byte (n - 1) of it: the rest comes later, or (a path with "end") never.
+local CUTTER = ([[
+  local socket = require "socket"
+  local stream, turn = %q, -1
+  local head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+  return function(request, connection)
+    local body = stream:gsub("@", request.body:match '"id":(%%d+)')
+    turn = (turn + 1) %% #body
+    connection:send(head .. body:sub(1, turn))
+    if not request.path:find "end" then
+      socket.sleep(0.001)
+      connection:send(body:sub(turn + 1))
+    end
+    connection:close()
+  end
+]]):format(STREAM)
+
+describe("a stream on the wire", function()
+  local server, bytes
+
+  before_each(function() server, bytes = raw_server.start(CUTTER), expect.times(#STREAM - 1) end)
+  after_each(function() server:stop() end)
+
+  local function client_for(path)
+    return better_i18n.new {
+      base_url = server.url, mcp_url = server.url .. path, installation_token = "bi_oat_x", max_retries = 0,
+    }
+  end
+
+  it("is read whole wherever it is cut in two", function()
+    local client = client_for "/mcp"
+    for _ = 1, bytes do assert.same({ v = "Cafe\204\129 👩‍🚀" }, (client:call_tool("listKeys", {}))) end
+    assert.equal(bytes, #server:requests())
+  end)
+
+  it("that ends at any byte before its answer is no answer; a write is not sent again", function()
+    local client = client_for "/end"
+    for n = 1, bytes do
+      local write = n % 2 == 0
+      local err = expect.failure(write and "outcome_unknown" or { "invalid_response", "server_error" },
+        client.call_tool, client, write and "createKeys" or "listKeys", {})
+      assert.equal(200, err.status)
+    end
+    assert.equal(bytes, #server:requests())
   end)
 end)
 

@@ -1,5 +1,8 @@
 -- The loop inside a real Neovim without a screen: the interface stays alive, callbacks may use its API, and leaving is
--- never a crash. Neovim brings its own LuaJIT: the module is built for that one.
+-- never a crash; and the cases that every loop has to pass. Neovim brings its own LuaJIT: the module is built for that
+-- one.
+local cases = require "spec.conformance.cases"
+local cjson = require "cjson"
 local expect = require "spec.support.expect"
 local sandbox = require "spec.support.sandbox"
 
@@ -42,15 +45,15 @@ local function read(path)
   return text
 end
 
--- Runs the code in Neovim until it leaves: what it said, what Neovim wrote, its exit status.
-local function run(code)
+-- Runs the code in Neovim until it leaves, at most so many seconds: what it said, what Neovim wrote, its exit status.
+local function run(code, seconds)
   local base = sandbox.path "nvim"
   local file = assert(io.open(base .. ".lua", "w"))
   file:write(PRELUDE:format(base .. ".said", sandbox.URL, grant.installation_token), code)
   file:close()
-  local pipe = io.popen(([[env LUA_CPATH="$PWD/build/luajit/?.so;;" HOME=%s timeout -k 2 20 \
+  local pipe = io.popen(([[env LUA_CPATH="$PWD/build/luajit/?.so;;" HOME=%s timeout -k 2 %d \
     nvim --headless -u NONE -i NONE -n -c 'luafile %s.lua' </dev/null >%s.out 2>&1; echo $?]]):format(
-    sandbox.DIR or "/tmp", base, base))
+    sandbox.DIR or "/tmp", seconds or 20, base, base))
   local status = pipe:read "*n"
   pipe:close()
   return read(base .. ".said"), read(base .. ".out"), status
@@ -193,4 +196,69 @@ describe("Neovim", function()
       round(1)
     ]])
   end)
+end)
+
+-- One Neovim for all cases, one after another: what each gave, as JSON. Their grants are the specs' own.
+local SUITE = [[
+  local cases = require "spec.conformance.cases"
+  local file = assert(io.open(%q))
+  local about = vim.json.decode(file:read "*a")
+  file:close()
+  local function together(functions) return better_i18n.all(functions, { concurrency = #functions }) end
+  local function run(number)
+    if number > #cases then return leave() end
+    local function make(changes)
+      local options = { random = function() return 0 end }
+      for name, value in pairs(about.hosts) do options[name] = value end
+      for name, value in pairs(about.grants[number]) do options[name] = value end
+      for name, value in pairs(changes or {}) do options[name] = value or nil end
+      return better_i18n.new(options)
+    end
+    better_i18n.async(function() return cases[number].run(make, together) end, function(err, result)
+      say(vim.json.encode { error = err and tostring(err), result = result })
+      run(number + 1)
+    end)
+  end
+  run(1)
+]]
+
+-- What `new` takes of a fresh grant that is prepared for the case.
+local function grant_for(case)
+  local fields = { client_id = sandbox.CLIENT_ID, installation = false }
+  for name, value in pairs(case.grant or {}) do fields[name] = value end
+  local made = sandbox.grant(fields)
+  if case.before then case.before(sandbox, made) end
+  for _, fault in ipairs(case.faults or {}) do sandbox.fault(made, fault) end
+  return {
+    grant_id = made.grant_id, access_token = made.access_token, refresh_token = made.refresh_token,
+    client_id = made.client_id, client_secret = made.client_secret,
+  }
+end
+
+describe("the cases of all loops in Neovim", function()
+  local grants, results = {}, {}
+
+  setup(function()
+    for number, case in ipairs(cases) do grants[number] = grant_for(case) end
+    local path = sandbox.path "cases.json"
+    local file = assert(io.open(path, "w"))
+    file:write(cjson.encode {
+      grants = grants, hosts = { base_url = sandbox.URL, mcp_url = sandbox.MCP_URL, cdn_url = sandbox.CDN_URL },
+    })
+    file:close()
+    local said, written, status = run(SUITE:format(path), 60)
+    assert.same({ "", 0 }, { written, status })
+    for line in said:gmatch "[^\n]+" do results[#results + 1] = cjson.decode(line) end
+  end)
+
+  for number, case in ipairs(cases) do
+    it(case.name, function()
+      local outcome = assert(results[number], "Neovim did not come so far")
+      assert.is_nil(outcome.error)
+      assert.same(cjson.decode(cjson.encode(case.result)), outcome.result)
+      local counters, wanted = sandbox.counters(grants[number]), case.counters
+      if wanted[1] then assert.equal(wanted[1], counters.total) end
+      assert.same({ wanted[2], wanted[3] }, { counters.refreshes, counters.mints })
+    end)
+  end
 end)

@@ -489,6 +489,16 @@ describe("each_project", function()
         end)
       end)
 
+      it("keeps the order, whichever of the pages ahead comes first", function()
+        if not can_yield then return end
+        local client, grant = installed { paging = "page_total", page_size = 4 }
+        for turn = 1, 5 do -- the second page last, the sixth first
+          sandbox.fault(grant, { kind = "delay", ms = 20 * (6 - turn), skip = turn == 1 and 1 or 0 })
+        end
+        assert.same(projects, walked(client, { prefetch = 5 }))
+        assert.equal(10, sandbox.total(grant))
+      end)
+
       it("fetches pages side by side where the service counts them", function()
         if not can_yield then return end
         local client, grant = installed { paging = "page_total", page_size = 4 }

@@ -23,7 +23,9 @@ local function check_options(options)
   if type(options) ~= "table" then refuse("the table of options must be a table, not %s", type(options)) end
   for name, value in pairs(options) do
     local check = checks[name]
-    if not check then refuse("the option %s is not known", tostring(name)) end
+    if not check then
+      refuse("the option %s is not known; known are: concurrency, settle, loop", tostring(name))
+    end
     local fits, wanted = check(value)
     if not fits then refuse("%s must be %s", name, wanted) end
   end

@@ -3,7 +3,6 @@
 -- and oauth.lua.
 
 local core = require "better_i18n.core"
-local desk = require "better_i18n.desk"
 
 local step = core.step
 local driver = {}
@@ -47,10 +46,19 @@ end
 -- handed over.
 local function save(task, state)
   local is_urgent = core.must_wait(task)
-  desk.save(task, state, function(problem)
+  require("better_i18n.desk").save(task, state, function(problem)
     local kind = is_urgent and "tokens_error" or "observer_error"
     if not state[kind] then state[kind] = { value = problem } end
   end)
+end
+
+-- What a renewal asks of a store; most clients have none, so desk.lua is loaded by the first that does.
+local function at_desk(name)
+  return function(task, state) require("better_i18n.desk")[name](task, state) end
+end
+
+local function let_go(grant)
+  if grant.unlock then require("better_i18n.desk").let_go(grant) end
 end
 
 local function send_through_seam(task, state) core.answer(task, state.transport(core.request(task))) end
@@ -61,10 +69,10 @@ local serve = {
   tokens = tell_tokens,
   revoked = observe("on_revoked", core.over),
   transport = send_through_seam,
-  load = desk.load,
-  lock = desk.lock,
+  load = at_desk "load",
+  lock = at_desk "lock",
   save = save,
-  unlock = desk.unlock,
+  unlock = at_desk "unlock",
 }
 
 -- In a flight no hook may stand between an answer and the tokens in it.
@@ -128,7 +136,7 @@ local function run_flight(flight, state, loop, limit)
   if lost then core.abandon(flight) end
   if (lost or done) and grant.flight == flight then
     grant.flight = nil
-    desk.let_go(grant)
+    let_go(grant)
   end
   if loop.wake then loop.wake(flight) end
   return ok, done, drive -- named here, so that it lives as long as the drive
@@ -258,7 +266,7 @@ function driver.settle(state, loop)
   if grant.flight ~= flight then return end
   grant.flight = nil
   core.abandon(flight)
-  desk.let_go(grant)
+  let_go(grant)
   if loop.wake then loop.wake(flight) end
 end
 

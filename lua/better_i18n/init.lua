@@ -1,6 +1,7 @@
 -- better_i18n: the module that programs require. Loads the rest when it is first used, so that `require` itself costs
 -- next to nothing.
 
+---@type better_i18n
 local better_i18n = { _VERSION = "0.1.0" }
 
 local function core() return require "better_i18n.core" end

@@ -117,8 +117,9 @@ local function begin_walk(where, client, walk, fetch)
   return new_walk(walk)
 end
 
-local all_keys = kinds.object(key_filters)
-local all_texts = kinds.object(text_filters)
+local walk_options = { "limit", "max", "prefetch", "cursor" }
+local all_keys = kinds.object(key_filters, walk_options)
+local all_texts = kinds.object(text_filters, walk_options)
 
 --- All keys of a project: `for key in client:each_key { project = "org/project" } do`. The service counts its keys, so
 -- with prefetch pages come side by side. It numbers them too: a walk during which keys are made or deleted may meet one

@@ -36,10 +36,11 @@ end
 local function wait(loopback, loop, stop, signal)
   local code = core.loopback_step(boxes[loopback], 0)
   while not code do
-    if signal and signal.cancelled then fail("cancelled", "the wait was cancelled") end
+    if signal and signal.cancelled then fail("cancelled", "the wait was cancelled; call wait again to go on") end
     local left = stop - core.now()
     if left <= 0 then
-      fail("timeout", "no callback came in time" .. (core.loopback_stranger(boxes[loopback])
+      fail("timeout", "no callback came in time: call wait again, or open the URL once more" .. (
+        core.loopback_stranger(boxes[loopback])
         and "; one came whose state is not the one that was sent" or ""), true)
     end
     code = pause(loopback, loop, left * 1000)
@@ -61,7 +62,9 @@ function Loopback:wait(options)
   for name, value in pairs(type(options) == "table" and options or {}) do
     if name ~= "url" and name ~= "code_verifier" then given[name] = value end
   end
-  if self.waiting then fail("invalid_argument", "another coroutine waits for this callback already") end
+  if self.waiting then
+    fail("invalid_argument", "another coroutine waits for this callback already: wait in one alone")
+  end
   core.loopback_expect(boxes[self], type(options) == "table" and given or options)
   check_loop(given.loop)
   local loop = current.choose(given.loop or self.loop)

@@ -12,7 +12,9 @@ local function fetch_tools(client, run, ...)
     cursor = page.nextCursor
     if type(cursor) ~= "string" or cursor == "" then return tools, response end
     if seen[cursor] then
-      error(core.error { code = "pagination_loop", message = "list_tools: the server gave the same cursor twice" }, 0)
+      error(core.error {
+        code = "pagination_loop", message = "list_tools: the server gave the same cursor twice; tell its operator",
+      }, 0)
     end
     seen[cursor] = true
   end

@@ -6,6 +6,7 @@ local driver = require "better_i18n.driver"
 local current = require "better_i18n.loop.current"
 local listen = require "better_i18n.loopback"
 
+---@type better_i18n.oauth
 local oauth = {}
 
 local function set(names)

@@ -27,7 +27,9 @@ return function(fetch, options)
   end
   local all = { name = "pages", fetch = fetch, skip = skip_number }
   for name, value in pairs(options or {}) do
-    if not is_option("pages", name, value) then refuse("the option %s is not known", tostring(name)) end
+    if not is_option("pages", name, value) then
+      refuse("the option %s is not known; known are: limit, max, prefetch, cursor, loop", tostring(name))
+    end
     all[name] = value
   end
   return new_walk(all)

@@ -78,7 +78,8 @@ function publish.publish(client, args, options)
   if answer.success == false then
     refuse_publishing(client, wire, options, core.error {
       code = "tool_error", status = response.status,
-      message = "publish: the service refused" .. (type(answer.message) == "string" and ": " .. answer.message or ""),
+      message = "publish: the service refused" .. (type(answer.message) == "string" and ": " .. answer.message or "")
+        .. "; look at pending_changes",
     })
   end
   return answer, response
@@ -127,6 +128,7 @@ function publish.get_sync(client, sync_id, options)
   local own = take_options(where, options)
   local wire = call.arguments(where, waiting, { syncId = sync_id, waitMs = own.waitMs })
   own.waitMs = nil
+  call.check(where, client, "getSync", wire, own, "waitMs")
   return ask(where, client, wire, own)
 end
 
@@ -153,8 +155,8 @@ local function finish(sync, sync_id, response)
   if sync.status == "completed" then return sync, response end
   error(core.error {
     code = "sync_" .. sync.status, sync = sync, status = response.status,
-    message = ("wait_sync: the sync %s %s%s"):format(sync_id, sync.status == "failed" and "failed" or "was cancelled",
-      last_words(sync)),
+    message = ("wait_sync: the sync %s %s%s; look at pending_changes, then publish again"):format(sync_id,
+      sync.status == "failed" and "failed" or "was cancelled", last_words(sync)),
   }, 0)
 end
 
@@ -193,7 +195,7 @@ local function look(client, wire, own, last)
   if type(sync.status) == "string" then return sync, response end
   error(core.error {
     code = "invalid_response", status = response.status,
-    message = "wait_sync: the service gave a sync without a status",
+    message = "wait_sync: the service gave a sync without a status; look at it with get_sync",
   }, 0)
 end
 
@@ -212,6 +214,7 @@ function publish.wait_sync(client, sync_id, options)
   local own = take_options(where, options)
   local seconds, on_progress = check_waiting(where, own)
   local wire = call.arguments(where, waiting, { syncId = sync_id, waitMs = on_progress and 0 or nil })
+  call.check(where, client, "getSync", wire, own, "on_progress")
   local stop, step = core.now() + seconds, on_progress and WAIT_STEP or WAIT_MOST
   local sync, seen
   if not on_progress then wire.waitMs = math.min(step, math.ceil(seconds * 1000)) end

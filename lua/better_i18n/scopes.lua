@@ -1,6 +1,7 @@
 -- The scopes of the service (API.md, "Scopes"): what an app may ask for and what each opens. An array in the order of
 -- the consent screen; each is also found by its name.
 
+---@type better_i18n.scope_list
 local scopes = {
   { name = "org:read", default = true, opens = "organizations" },
   { name = "projects:read", default = true, opens = "projects and their settings" },

@@ -3,6 +3,7 @@
 
 local core = require "better_i18n.core"
 
+---@type better_i18n.testing
 local testing = {}
 
 local GRANT = "grt_testing"
@@ -20,7 +21,7 @@ local function check_answer(route, answer)
   if type(answer) ~= "table" then refuse("the answer to %s must be a table, not %s", route, type(answer)) end
   for name, value in pairs(answer) do
     if name ~= "json" and not types[name] then
-      refuse("the answer to %s has a field %s, which is not known: status, json, body, headers, lost", route,
+      refuse("the answer to %s has a field %s, which is not known; known are: status, json, body, headers, lost", route,
         tostring(name))
     elseif name ~= "json" and type(value) ~= types[name] then
       refuse("the answer to %s: %s must be a %s, not %s", route, name, types[name], type(value))

@@ -46,10 +46,12 @@ end
 local function look_for_loops(walk, count, next, items)
   walk.empty = count == 0 and walk.empty + 1 or 0
   if walk.empty > EMPTY_PAGES then
-    fail(walk, "pagination_loop", "%d empty pages came one after another, each with a next one", walk.empty)
+    fail(walk, "pagination_loop", "%d empty pages came one after another, each with a next one; tell the "
+      .. "service's support", walk.empty)
   end
   if count > 0 and walk.had_page(fingerprint(items)) then
-    fail(walk, "pagination_loop", "a page came again that was there before, so the list would never end")
+    fail(walk, "pagination_loop", "a page came again that was there before, so the list would never end; tell the "
+      .. "service's support, or ask page by page")
   end
   walk.loops = next ~= nil and walk.had_cursor(next)
 end
@@ -71,7 +73,8 @@ end
 
 local function turn(walk, loop)
   if walk.loops then
-    fail(walk, "pagination_loop", "a cursor came again that was there before, so the list would never end")
+    fail(walk, "pagination_loop", "a cursor came again that was there before, so the list would never end; tell the "
+      .. "service's support, or ask page by page")
   end
   accept(walk, queue.get(walk, loop))
   queue.begin(walk, loop)
@@ -87,7 +90,8 @@ local function lock(walk, loop)
   local me = running() or "main"
   while is_held(walk) do
     if walk.holder == me or not loop.join then
-      fail(walk, "invalid_argument", "the iterator was called by the very fetch that it waits for")
+      fail(walk, "invalid_argument", "the iterator was called by the very fetch that it waits for; take items "
+        .. "outside of it")
     end
     loop.join(walk, huge)
   end
@@ -134,7 +138,8 @@ local function step(walk)
   if item == nil then
     error(annotate(walk, core.error {
       code = "invalid_argument",
-      message = ("%s: number %d of the items that fetch gave is nil"):format(walk.name, position),
+      message = ("%s: number %d of the items that fetch gave is nil; give an array without holes"):format(
+        walk.name, position),
     }), 0)
   end
   walk.position, walk.index = position, index

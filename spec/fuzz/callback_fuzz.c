@@ -1,22 +1,9 @@
-/* libFuzzer: any bytes as the URL that a browser was sent to, and as parts to build one of. Parts of a URL lie inside
- * it, what is encoded is found again, and origins compare the same both ways. */
+/* libFuzzer: any bytes as the URL that a browser was sent to, as a callback, and as parts to build
+ * one of. Parts of a URL lie inside it, a callback gives a code or a reason, what is encoded is found again, and origins compare the same both ways. */
+#include "core/callback.h"
 #include "core/memory.h"
 #include "core/url.h"
-
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "does not hold: %s\n", #condition);                                    \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "must.h"
 
 static void check_inside(const char *text, size_t length, bi_span span) {
     if (span.length > 0)
@@ -100,13 +87,30 @@ static void check_part(const char *text, size_t length) {
     bi_bytes_clear(&path);
 }
 
+/* Either a code for that state, or one line that says why not; no server can say that we have no memory. */
+static void check_callback(const char *text, size_t length, const char *state) {
+    bi_bytes code = {.secret = true};
+    bi_failure failure;
+    bi_failure_init(&failure);
+    if (bi_callback_read(&code, &failure, text, length, state, strlen(state))) {
+        MUST(code.length > 0 && !bi_failure_is_set(&failure));
+        MUST(memmem(text, length, "state", 5) && memmem(text, length, "code", 4));
+    } else {
+        MUST(bi_failure_is_set(&failure) && failure.message.length > 0);
+        MUST(!bi_failure_is(&failure, BI_CODE_MEMORY));
+        for (size_t i = 0; i < failure.message.length; i++)
+            MUST((unsigned char)failure.message.data[i] >= ' ');
+    }
+    bi_failure_clear(&failure);
+    bi_bytes_clear(&code);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     long live = bi_memory_live();
-    char *copy =
-        malloc(size ? size : 1); /* without a NUL behind, so that ASan sees a step too far */
-    memcpy(copy, data, size);
+    char *copy = must_copy(data, size);
     check_url(copy, size);
     check_query((bi_span){copy, size});
+    check_callback(copy, size, "st4te");
     check_origins(copy, size);
     check_round_trip(copy, size);
     check_part(copy, size);

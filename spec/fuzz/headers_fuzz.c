@@ -2,21 +2,7 @@
  * the search, and a name and value that may be sent come back as they are. */
 #include "core/headers.h"
 #include "core/memory.h"
-
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "does not hold: %s\n", #condition);                                    \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "must.h"
 
 static void check_inside(const bi_bytes *block, bi_span span) {
     MUST(span.text >= block->data && span.length <= block->length);
@@ -86,9 +72,7 @@ static void check_round_trip(const char *text, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     long live = bi_memory_live();
-    char *copy =
-        malloc(size ? size : 1); /* without a NUL behind, so that ASan sees a step too far */
-    memcpy(copy, data, size);
+    char *copy = must_copy(data, size);
     bi_bytes block = {.data = copy, .length = size};
     check_walk(&block);
     check_fields(&block);

@@ -2,20 +2,7 @@
  * balance, they end, failures say so for good, skipping agrees with reading through. */
 #include "core/json.h"
 #include "core/memory.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "does not hold: %s\n", #condition);                                    \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "must.h"
 
 static void check_text(const bi_json *json) {
     bool inside = json->text >= json->start && json->text + json->length < json->end;
@@ -83,12 +70,7 @@ static bi_json_event skip_at(const char *text, size_t size, size_t steps) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    /* A copy of its own size, so that ASan sees a byte read behind the end. */
-    char *text = malloc(size ? size : 1);
-    if (!text)
-        return 0;
-    if (size)
-        memcpy(text, data, size);
+    char *text = must_copy(data, size);
     bi_json json;
     bi_json_init(&json, text, size, false);
     bi_json_event last = read_through(&json);

@@ -4,21 +4,7 @@
 #include "core/memory.h"
 #include "core/secret.h"
 #include "core/url.h"
-
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "does not hold: %s\n", #condition);                                    \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "must.h"
 
 static const char marker[] = "[redacted]";
 #define MARKER (sizeof marker - 1)
@@ -89,9 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size -= 2;
     take(&data, &size, first, &secrets[0]);
     take(&data, &size, second, &secrets[1]);
-    char *copy =
-        malloc(size ? size : 1); /* without a NUL behind, so that ASan sees a step too far */
-    memcpy(copy, data, size);
+    char *copy = must_copy(data, size);
     bi_bytes out = {0};
     MUST(bi_redact(&out, copy, size, list, 2));
     check_redacted(&out, secrets);

@@ -1,22 +1,9 @@
 /* libFuzzer: any bytes as Retry-After, HTTP-date and ISO 8601; the first eight are the wall clock. Delays are within
  * bounds and agree with the date, and dates that are written down again are read as the same. */
 #include "core/clock.h"
+#include "must.h"
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "does not hold: %s\n", #condition);                                    \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 #define TEN_YEARS (INT64_C(3653) * 86400000)
 
@@ -60,9 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     memcpy(&now.wall, data, sizeof now.wall);
     size -= sizeof now.wall;
-    char *copy =
-        malloc(size ? size : 1); /* without a NUL behind, so that ASan sees a step too far */
-    memcpy(copy, data + sizeof now.wall, size);
+    char *copy = must_copy(data + sizeof now.wall, size);
     check_delay(copy, size, now);
     if (bi_date_parse_http(copy, size, &wall))
         check_round_trip(wall);

@@ -2,21 +2,7 @@
  * reading of the standard, line by line over the whole text, makes of it. */
 #include "core/memory.h"
 #include "core/sse.h"
-
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "does not hold: %s\n", #condition);                                    \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "must.h"
 
 /* Each event as its three texts, with their lengths before them. */
 static void note(bi_bytes *story, const bi_bytes *part) {
@@ -25,9 +11,7 @@ static void note(bi_bytes *story, const bi_bytes *part) {
 }
 
 static void take(bi_sse *sse, bi_bytes *story, const char *text, size_t length) {
-    char *copy =
-        malloc(length ? length : 1); /* nothing behind it, so that ASan sees a step too far */
-    memcpy(copy, text, length);
+    char *copy = must_copy(text, length);
     bi_sse_feed(sse, copy, length);
     while (bi_sse_next(sse)) {
         note(story, &sse->type);

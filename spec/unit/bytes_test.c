@@ -93,6 +93,45 @@ static void test_reserve_refuses_the_impossible(void **state) {
     assert_false(b.failed);
 }
 
+static void test_much_at_once_is_exact(void **state) {
+    for (int secret = 0; secret < 2; secret++) {
+        bi_bytes b = {.secret = secret};
+        assert_true(bi_bytes_reserve(&b, 100000));
+        assert_int_equal(b.capacity, 100001);
+        char *data = b.data;
+        for (int i = 0; i < 1000; i++)
+            assert_true(bi_bytes_add(
+                &b,
+                "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz"
+                "0123456789abcdefghijklmnopqr",
+                100));
+        assert_ptr_equal(b.data, data);
+        assert_int_equal(b.data[b.length], '\0');
+        assert_true(bi_bytes_add_char(&b, 'x')); /* and from there it doubles */
+        assert_int_equal(b.capacity, 200002);
+        bi_bytes_clear(&b);
+    }
+}
+
+static void test_trim(void **state) {
+    bi_bytes b = {0};
+    bi_bytes_trim(&b);
+    assert_null(b.data);
+    bi_bytes_reserve(&b, 1000);
+    bi_bytes_add_text(&b, "kept");
+    bi_bytes_trim(&b);
+    assert_int_equal(b.capacity, 5);
+    assert_string_equal(b.data, "kept");
+    assert_true(bi_bytes_add_text(&b, ", and more"));
+    assert_string_equal(b.data, "kept, and more");
+    bi_bytes_clear(&b);
+    b.secret = true; /* realloc could leave a copy behind */
+    bi_bytes_reserve(&b, 1000);
+    bi_bytes_trim(&b);
+    assert_int_equal(b.capacity, 1001);
+    bi_bytes_clear(&b);
+}
+
 static void test_failure_is_remembered(void **state) {
     for (int secret = 0; secret < 2; secret++) {
         long live = bi_memory_live();
@@ -120,6 +159,8 @@ int main(void) {
         cmocka_unit_test(test_secret_is_wiped_on_reset),
         cmocka_unit_test(test_secret_survives_growth),
         cmocka_unit_test(test_reserve_refuses_the_impossible),
+        cmocka_unit_test(test_much_at_once_is_exact),
+        cmocka_unit_test(test_trim),
         cmocka_unit_test(test_failure_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

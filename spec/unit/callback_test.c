@@ -83,6 +83,17 @@ static void test_the_servers_error_comes_first_also_without_a_state(void **state
     check("error=x&error_description=%zz", NULL, "x", "refused");
 }
 
+/* Found by callback_fuzz: the first left the failure unset, the second read as our own lack of memory. */
+static void test_an_error_that_is_no_word_of_a_server_is_an_invalid_request(void **state) {
+    static const char *const texts[] = {
+        "error=%00",     "error=a%00b", "error=memory",         "error=closed",
+        "error=timeout", "error=tls",   "error=state_mismatch", "error=invalid_argument",
+        "error=store",   "error=a%2Fb",
+    };
+    for (size_t i = 0; i < COUNT(texts); i++)
+        check(texts[i], NULL, "invalid_request", "the authorization was refused");
+}
+
 static void test_what_is_no_callback(void **state) {
     static const char *const texts[] = {
         "",
@@ -134,6 +145,7 @@ int main(void) {
         cmocka_unit_test(test_a_code_for_our_state),
         cmocka_unit_test(test_the_state_must_be_ours),
         cmocka_unit_test(test_the_servers_error_comes_first_also_without_a_state),
+        cmocka_unit_test(test_an_error_that_is_no_word_of_a_server_is_an_invalid_request),
         cmocka_unit_test(test_what_is_no_callback),
         cmocka_unit_test(test_no_memory_is_said_so),
     };

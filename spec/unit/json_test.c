@@ -397,6 +397,134 @@ static void test_borrows_plain_strings(void **state) {
     bi_json_clear(&json);
 }
 
+/* --- Blocks ----------------------------------------------------------------------------------- */
+
+/* Strings are searched 16 bytes at a time: what ends a run stands at every place of a block, with and without a whole
+ * block behind it. */
+enum { BEFORE_MAX = 35, AFTER_MAX = 18 };
+
+static void add_plain(bi_bytes *out, int n) {
+    for (int i = 0; i < n; i++)
+        bi_bytes_add_char(out, (char)('a' + i % 26));
+}
+
+/* [ "plain<middle>plain" , as a name too ]; false: refused, at *offset. */
+static bool read_block(const char *middle, size_t length, int before, int after, bool named,
+                       bi_bytes *out, size_t *offset) {
+    bi_bytes text = {0};
+    bi_json json;
+    bi_bytes_add_text(&text, named ? "{\"" : "[\"");
+    add_plain(&text, before);
+    bi_bytes_add(&text, middle, length);
+    add_plain(&text, after);
+    bi_bytes_add_text(&text, named ? "\":1}" : "\"]");
+    bool read = read_all(text.data, text.length, out, &json);
+    *offset = bi_json_offset(&json);
+    bi_bytes_clear(&text);
+    return read;
+}
+
+static void check_taken(const char *middle, const char *becomes, int before, int after,
+                        bool named) {
+    bi_bytes out = {0}, expected = {0};
+    size_t offset;
+    bi_bytes_add_text(&expected, named ? "{ \"" : "[ \"");
+    add_plain(&expected, before);
+    bi_bytes_add_text(&expected, becomes);
+    add_plain(&expected, after);
+    bi_bytes_add_text(&expected, named ? "\":1 } " : "\" ] ");
+    assert_true(read_block(middle, strlen(middle), before, after, named, &out, &offset));
+    assert_string_equal(out.data, expected.data);
+    bi_bytes_clear(&out);
+    bi_bytes_clear(&expected);
+}
+
+static void test_takes_in_every_place_of_a_block(void **state) {
+    (void)state;
+    static const char *const taken_middles[][2] = {
+        {"", ""},
+        {"\\n", "\n"},
+        {"\\\"", "\""},
+        {"\\u00e9", "\u00e9"},
+        {"\\n\\ud83d\\ude00", "\n\U0001F600"},
+        {" ", " "},
+        {"\x7F", "\x7F"},
+        {"!#[]", "!#[]"}, /* beside the quote and the backslash */
+        {"\u00e9", "\u00e9"},
+        {"\u20ac", "\u20ac"},
+        {"\U0001F600", "\U0001F600"},
+        {"\x80\x9F\xA2\xDC\xFF",
+         "\x80\x9F\xA2\xDC\xFF"}, /* quote, backslash, control with the top bit */
+    };
+    for (size_t i = 0; i < sizeof taken_middles / sizeof taken_middles[0]; i++)
+        for (int before = 0; before <= BEFORE_MAX; before++)
+            for (int after = 0; after <= AFTER_MAX; after++)
+                for (int named = 0; named <= 1; named++)
+                    check_taken(taken_middles[i][0], taken_middles[i][1], before, after, named);
+}
+
+static void test_refuses_in_every_place_of_a_block(void **state) {
+    (void)state;
+    static const char controls[] = {'\0', '\x01', '\t', '\n', '\x1F'};
+    for (size_t i = 0; i < sizeof controls; i++)
+        for (int before = 0; before <= BEFORE_MAX; before++)
+            for (int after = 0; after <= AFTER_MAX; after++)
+                for (int named = 0; named <= 1; named++) {
+                    bi_bytes out = {0};
+                    size_t offset;
+                    assert_false(read_block(&controls[i], 1, before, after, named, &out, &offset));
+                    assert_int_equal(offset, 2 + before);
+                    bi_bytes_clear(&out);
+                }
+}
+
+/* The text ends anywhere: within a run, an escape, a character of several bytes. */
+static void test_ends_in_every_place_of_a_block(void **state) {
+    (void)state;
+    static const char *const ends[] = {"", "\\", "\\u", "\\ud83d\\ude0", "\xC3", "\xE2\x82", "\\n"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        for (int before = 0; before <= BEFORE_MAX; before++)
+            for (int named = 0; named <= 1; named++) {
+                bi_bytes text = {0}, out = {0};
+                bi_json json;
+                bi_bytes_add_text(&text, named ? "{\"" : "\"");
+                add_plain(&text, before);
+                bi_bytes_add_text(&text, ends[i]);
+                assert_false(read_all(text.data, text.length, &out, &json));
+                bi_bytes_clear(&text);
+                bi_bytes_clear(&out);
+            }
+}
+
+/* Short integers have a way of their own, up to 16 digits and not at the text's end. */
+static void test_integers_of_every_length(void **state) {
+    (void)state;
+    static const char digits[] = "1234567890123456789";
+    static const char *const afters[] = {"", " ", "]", ".5]", "e0]", "E1]", "x]"};
+    for (int length = 1; length <= 19; length++)
+        for (size_t i = 0; i < sizeof afters / sizeof afters[0]; i++) {
+            char text[40];
+            bi_json json;
+            int size = snprintf(text, sizeof text, "[%.*s%s", length, digits, afters[i]);
+            char *copy = malloc((size_t)size);
+            memcpy(copy, text, (size_t)size);
+            bi_json_init(&json, copy, (size_t)size, false);
+            bi_json_next(&json);
+            bi_json_event event = bi_json_next(&json);
+            if (strchr(".eE", afters[i][0]) && afters[i][0]) {
+                assert_int_equal(event, BI_JSON_NUMBER);
+                assert_true(json.number == strtod(copy + 1, NULL));
+            } else {
+                assert_int_equal(event, BI_JSON_INTEGER);
+                assert_int_equal(json.integer,
+                                 strtoll(digits, NULL, 10) / (long long)pow(10, 19 - length));
+                assert_int_equal(bi_json_offset(&json), 1 + length);
+            }
+            bi_json_clear(&json);
+            free(copy);
+        }
+}
+
 /* --- Skipping --------------------------------------------------------------------------------- */
 
 static void test_skip(void **state) {
@@ -612,6 +740,10 @@ int main(void) {
         cmocka_unit_test(test_every_byte_broken),
         cmocka_unit_test(test_long_string),
         cmocka_unit_test(test_borrows_plain_strings),
+        cmocka_unit_test(test_takes_in_every_place_of_a_block),
+        cmocka_unit_test(test_refuses_in_every_place_of_a_block),
+        cmocka_unit_test(test_ends_in_every_place_of_a_block),
+        cmocka_unit_test(test_integers_of_every_length),
         cmocka_unit_test(test_skip),
         cmocka_unit_test(test_skip_whole_text),
         cmocka_unit_test(test_numbers_round_correctly),

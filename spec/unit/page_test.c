@@ -55,6 +55,10 @@ static void test_which_page_is_next(void **state) {
         /* numbers */
         {NULL, NULL, NULL, 1, 10, 25, -1, 10, "page:2"},
         {NULL, NULL, NULL, 3, 10, 25, -1, 5, ""},
+        /* a number that bi_page_skip could not read back (found by page_fuzz) */
+        {NULL, NULL, NULL, INT64_C(999999999999999998), 10, -1, 1, 5, "page:999999999999999999"},
+        {NULL, NULL, NULL, INT64_C(999999999999999999), 10, -1, 1, 5, ""},
+        {NULL, NULL, NULL, INT64_C(4000000000000000000), 1, INT64_MAX, -1, 1, ""},
         {NULL, NULL, NULL, 2, 10, 20, -1, 10, ""},
         {NULL, NULL, NULL, 2, 10, 21, -1, 10, "page:3"},
         {NULL, "page=2&limit=10", NULL, -1, -1, 25, -1, 10, "page:3"},

@@ -234,6 +234,32 @@ static void forgets_the_request_before(void **state) {
     assert_int_equal(raw_server_connections(f.server), 1);
 }
 
+static const char *ask(const char *host, const char *target) {
+    char url[96];
+    snprintf(url, sizeof url, "http://%s:%d%s", host, raw_server_port(f.server), target);
+    make_to("GET", url, NULL);
+    assert_ok(run(), 200, "ok");
+    return raw_server_last(f.server);
+}
+
+static void assert_begins(const char *text, const char *with) {
+    assert_memory_equal(text, with, strlen(with));
+}
+
+/* A handle keeps what holds for the next request as well: the origin, and nothing of path and query. */
+static void keeps_the_origin_alone(void **state) {
+    SERVE({.answer = OK});
+    assert_begins(ask("127.0.0.1", "/one?a=1"), "GET /one?a=1 HTTP/1.1\r\nHost: 127.0.0.1:");
+    assert_begins(ask("127.0.0.1", "/two"), "GET /two HTTP/1.1\r\nHost: 127.0.0.1:");
+    assert_begins(ask("127.0.0.1", "/three/%2F%C3%A4?b"), "GET /three/%2F%C3%A4?b HTTP/1.1\r\n");
+    assert_begins(ask("127.0.0.1", "/t%C3%A4/%2f/\xC3\xA4"),
+                  "GET /t%C3%A4/%2f/%c3%a4 HTTP/1.1\r\n");
+    assert_begins(ask("127.0.0.1", "?c=2"), "GET /?c=2 HTTP/1.1\r\n");
+    assert_begins(ask("127.0.0.1", ""), "GET / HTTP/1.1\r\n");
+    assert_begins(ask("localhost", "/four"), "GET /four HTTP/1.1\r\nHost: localhost:");
+    assert_begins(ask("127.0.0.1", "/five"), "GET /five HTTP/1.1\r\nHost: 127.0.0.1:");
+}
+
 static void sends_head(void **state) {
     SERVE({.answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"}, {.answer = OK});
     assert_ok(call("HEAD", NULL), 200, "");
@@ -928,6 +954,7 @@ int main(void) {
         TEST(sends_an_empty_body),
         TEST(sends_a_large_body),
         TEST(forgets_the_request_before),
+        TEST(keeps_the_origin_alone),
         TEST(sends_head),
         TEST(keeps_the_connection),
         TEST(sends_writes_once),

@@ -3,6 +3,7 @@
 #include "binding/answer_lua.h"
 
 #include "binding/error_lua.h"
+#include "binding/fields_lua.h"
 #include "binding/json_lua.h"
 #include "binding/mcp_lua.h"
 #include "binding/task_lua.h"
@@ -26,17 +27,16 @@ static void set_text(lua_State *L, const char *name, const char *text) {
     lua_setfield(L, -2, name);
 }
 
-static void set_request_id(lua_State *L, const bi_exchange *x) {
-    char id[sizeof x->failure.request_id];
-    bi_exchange_request_id(x, id, sizeof id);
+static void set_request_id(lua_State *L, bi_exchange *x) {
+    const char *id = bi_exchange_request_id(x);
     if (id[0])
         set_text(L, "request_id", id);
 }
 
 /* [-0, +1, m] */
 static void push_response(lua_State *L, const bi_task *task) {
-    const bi_call *call = task->call;
-    const bi_exchange *x = &call->exchange;
+    bi_call *call = task->call;
+    bi_exchange *x = &call->exchange;
     lua_createtable(L, 0, 8);
     set_integer(L, "attempts", x->attempts);
     set_number(L, "elapsed", (double)(task->now.mono - call->started) / 1000);
@@ -44,8 +44,7 @@ static void push_response(lua_State *L, const bi_task *task) {
         return;
     set_integer(L, "status", x->answer.status);
     set_request_id(L, x);
-    bi_fields_push(L, &x->answer.fields);
-    lua_setfield(L, -2, "headers");
+    bi_fields_promise(L, &x->answer.fields);
     if (!bi_call_is_cached(call))
         return;
     lua_pushboolean(L, true);
@@ -377,11 +376,11 @@ int bi_lua_finish(lua_State *L) {
 
 int bi_lua_info(lua_State *L) {
     bi_task *task = bi_task_check(L, 1);
-    const bi_exchange *x = bi_task_exchange(task);
-    lua_createtable(L, 0, 8);
+    bi_exchange *x = bi_task_exchange(task);
+    bool answered = x->state == BI_EXCHANGE_AFTER;
+    lua_createtable(L, 0, answered ? 8 : 3);
     set_text(L, "method", x->request.method);
     set_text(L, "path", x->shown_path);
-    bool answered = x->state == BI_EXCHANGE_AFTER;
     set_integer(L, "attempt", x->attempts + (answered ? 0 : 1));
     if (!answered)
         return 1;

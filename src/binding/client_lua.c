@@ -184,8 +184,9 @@ bi_engine *bi_state_engine(lua_State *L) {
     if (!*box)
         *box = bi_engine_new();
     if (!*box)
-        bi_error_of(L, BI_CODE_NETWORK, "new",
-                    "no memory, or no file descriptors, for the network");
+        bi_error_of(
+            L, BI_CODE_NETWORK, "new",
+            "no memory, or no file descriptors, for the network; raise the limit (ulimit -n)");
     return *box;
 }
 

@@ -1,14 +1,12 @@
-/* The error object of src/binding/error_lua.h: its table, its one-line text, and the header tables it carries. */
+/* The error object of src/binding/error_lua.h: its table and its one-line text. */
 #include "binding/error_lua.h"
 
-#include "core/ascii.h"
-#include "core/headers.h"
+#include "binding/fields_lua.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 
 #define ERROR_CLASS "better_i18n.error"
-#define FIELDS_CLASS "better_i18n.headers"
 
 static void set_text(lua_State *L, const char *name, const char *text) {
     if (text[0] == '\0')
@@ -166,55 +164,10 @@ static int error_tostring(lua_State *L) {
     return 1;
 }
 
-static const char *lower(lua_State *L, const char *text, size_t length) {
-    luaL_Buffer buffer;
-    luaL_buffinit(L, &buffer);
-    for (size_t i = 0; i < length; i++)
-        luaL_addchar(&buffer, bi_ascii_lower(text[i]));
-    luaL_pushresult(&buffer);
-    return lua_tostring(L, -1);
-}
-
-void bi_fields_push(lua_State *L, const bi_bytes *fields) {
-    lua_createtable(L, 0, 8);
-    size_t at = 0;
-    bi_span name, value;
-    while (bi_headers_next(fields, &at, &name, &value)) {
-        lower(L, name.text, name.length);
-        lua_pushvalue(L, -1);
-        lua_rawget(L, -3);
-        bool again = !lua_isnil(L, -1);
-        if (again)
-            lua_pushliteral(L, ", ");
-        else
-            lua_pop(L, 1);
-        lua_pushlstring(L, value.text, value.length);
-        if (again)
-            lua_concat(L, 3);
-        lua_rawset(L, -3);
-    }
-    luaL_setmetatable(L, FIELDS_CLASS);
-}
-
-/* headers["Content-Type"] finds what is stored as "content-type". */
-static int fields_index(lua_State *L) {
-    size_t length;
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return 0;
-    const char *name = lua_tolstring(L, 2, &length);
-    lower(L, name, length);
-    lua_rawget(L, 1);
-    return 1;
-}
-
 void bi_error_open(lua_State *L) {
     luaL_newmetatable(L, ERROR_CLASS);
     lua_pushcfunction(L, error_tostring);
     lua_setfield(L, -2, "__tostring");
     set_text(L, "__name", ERROR_CLASS);
-    luaL_newmetatable(L, FIELDS_CLASS);
-    lua_pushcfunction(L, fields_index);
-    lua_setfield(L, -2, "__index");
-    set_text(L, "__name", FIELDS_CLASS);
-    lua_pop(L, 2);
+    lua_pop(L, 1);
 }

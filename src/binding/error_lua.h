@@ -29,8 +29,4 @@ int bi_error_of(lua_State *L, const char *code, const char *where, const char *m
 int bi_lua_error(lua_State *L);
 int bi_lua_is_error(lua_State *L);
 
-/* [-0, +1, m] Pushes the header lines as a table that is read without regard to case; fields of one name are joined by
- * ", " (RFC 9110, 5.3). */
-void bi_fields_push(lua_State *L, const bi_bytes *fields);
-
 #endif

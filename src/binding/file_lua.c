@@ -25,7 +25,8 @@ static int push_trouble(lua_State *L, const char *path, const bi_file_trouble *t
         lua_pushfstring(L, "others may use %s (mode %s), and it holds secrets: chmod 600 %s", path,
                         mode, path);
     } else {
-        lua_pushfstring(L, "cannot %s %s: %s", trouble->step, path, strerror(trouble->reason));
+        lua_pushfstring(L, "cannot %s %s: %s; check the file, its folder and their rights",
+                        trouble->step, path, strerror(trouble->reason));
     }
     return 2;
 }

@@ -2,7 +2,8 @@
  * registry so that the reader's memory is freed even when Lua raises "not enough memory" midway. */
 #include "binding/json_lua.h"
 
-#include "core/json.h"
+#include "binding/json_names.h"
+#include "core/json_step.h"
 
 #define ARRAY_NAME "better_i18n.array"
 
@@ -12,6 +13,15 @@
 #define FIRST_ITEMS 4
 #define FIRST_MEMBERS 8
 
+/* What is still known when the next text comes, which often is an answer of the same kind. */
+#define KEPT_LEVELS 4
+#define KEPT_ITEMS 128
+#define KEPT_MEMBERS 16
+
+/* Neighbours that differ a little: up to that size a hint sinks by one only when so many tables were smaller. */
+#define SMALL 16
+#define PATIENCE 8
+
 typedef struct level {
     int count; /* items or members so far */
     bool array;
@@ -19,13 +29,13 @@ typedef struct level {
 
 typedef struct decoder {
     bi_json reader;
-    bool busy; /* at work, or left midway by an error */
-    int depth;
-    int deepest; /* the levels below it have no hints yet */
+    bool busy;        /* at work, or left midway by an error */
+    unsigned deepest; /* the levels below it have no hints yet */
+    bi_known_names names;
     level levels[BI_JSON_DEPTH_MAX + 1];
-    /* The size of the last table at that depth: neighbours are alike, and growing a table step by
-     * step costs more than filling it. Each hint was earned by a table of that size, so a hostile
-     * text cannot make us take more than twice what it could take anyway. */
+    /* PATIENCE times the size of the last table at that depth, or a little more: neighbours are alike,
+     * and growing a table step by step costs more than filling it. Each hint was earned by a table of
+     * that size, so a hostile text cannot make us take more than a few times what it could take anyway. */
     int items[BI_JSON_DEPTH_MAX + 1];
     int members[BI_JSON_DEPTH_MAX + 1];
 } decoder;
@@ -104,39 +114,95 @@ void bi_json_open(lua_State *L) {
 
 /* --- Building --------------------------------------------------------------------------------- */
 
-/* The frame on the Lua stack: the decoder, the metatable, then the open tables, each in an object
- * followed by the name whose value is being read. A cache of names in further slots was tried and
- * went out again: Lua interns them as fast. */
+/* The frame on the Lua stack: the decoder, the metatable, in long texts the slots of known names, then the open tables,
+ * each in an object followed by the name whose value is being read. */
 enum { AT_DECODER = 1, AT_ARRAY, FRAME = AT_ARRAY };
 
-static void open_table(lua_State *L, decoder *d, int base, bool array) {
-    luaL_checkstack(L, 5, "too many nested JSON values");
-    int depth = ++d->depth;
-    if (depth > d->deepest) {
-        d->deepest = depth;
-        d->items[depth] = FIRST_ITEMS;
-        d->members[depth] = FIRST_MEMBERS;
+/* Slots for one more level: the table, a name, and three to work with. */
+#define LEVEL_SLOTS 5
+
+static inline int at_most(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* [-0, +slots of names, m] Hints carry over from the text before, where a wrong one costs little. */
+static void begin_text(lua_State *L, decoder *d, size_t length) {
+    luaL_checkstack(L, BI_NAMES_KEPT + (KEPT_LEVELS + 1) * LEVEL_SLOTS, "no room to decode JSON");
+    if (d->deepest > KEPT_LEVELS)
+        d->deepest = KEPT_LEVELS;
+    for (unsigned i = 1; i <= d->deepest; i++) {
+        d->items[i] = at_most(d->items[i], KEPT_ITEMS * PATIENCE);
+        d->members[i] = at_most(d->members[i], KEPT_MEMBERS * PATIENCE);
     }
-    lua_createtable(L, array ? d->items[depth] : 0, array ? 0 : d->members[depth]);
+    bi_known_names_begin(L, &d->names, length);
+}
+
+/* Its hints are unknown, and Lua's stack may be too short for it. */
+static void begin_level(lua_State *L, decoder *d, unsigned depth) {
+    luaL_checkstack(L, LEVEL_SLOTS, "too many nested JSON values");
+    d->deepest = depth;
+    d->items[depth] = FIRST_ITEMS * PATIENCE;
+    d->members[depth] = FIRST_MEMBERS * PATIENCE;
+}
+
+static inline int size_of(int hint) {
+    return (hint + PATIENCE - 1) / PATIENCE;
+}
+
+/* [-0, +1, m] */
+static void open_table(lua_State *L, decoder *d, int base, bool array) {
+    unsigned depth = d->reader.depth;
+    if (depth > d->deepest)
+        begin_level(L, d, depth);
     if (array) {
+        lua_createtable(L, size_of(d->items[depth]), 0);
         lua_pushvalue(L, base + AT_ARRAY);
         lua_setmetatable(L, -2);
+    } else {
+        lua_createtable(L, 0, size_of(d->members[depth]));
     }
     d->levels[depth] = (level){.array = array};
 }
 
-static void close_table(decoder *d) {
-    const level *l = &d->levels[d->depth];
-    int *hint = l->array ? &d->items[d->depth] : &d->members[d->depth];
-    *hint = l->count < HINT_MAX ? l->count : HINT_MAX;
-    d->depth--;
+/* What the table that just ended says of its neighbours. */
+static inline int next_hint(int hint, int count) {
+    int exact = at_most(count, HINT_MAX) * PATIENCE;
+    int patient = at_most(hint, SMALL * PATIENCE) - 1;
+    return exact > patient ? exact : patient;
+}
+
+static inline void close_table(decoder *d) {
+    unsigned depth = d->reader.depth--;
+    const level *l = &d->levels[depth];
+    int *hint = l->array ? &d->items[depth] : &d->members[depth];
+    *hint = next_hint(*hint, l->count);
+}
+
+/* [-1, +0, m] A null in an object: absence, also of an earlier member. The name is on the top. */
+static void store_absence(lua_State *L) {
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    bool is_absent = lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (is_absent) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+}
+
+/* [-0, +1, m] A name as it was just read. Those of the outermost object are all different. */
+static inline void push_name(lua_State *L, decoder *d) {
+    const bi_json *reader = &d->reader;
+    if (reader->depth > 1)
+        bi_known_names_push(L, &d->names, reader->text, reader->length);
+    else
+        lua_pushlstring(L, reader->text, reader->length);
 }
 
 /* [-1 or -2, +0, m] Puts the value on top into the table below it. */
-static inline void store(lua_State *L, decoder *d) {
-    level *l = &d->levels[d->depth];
-    if (d->depth == 0)
-        return;
+static inline void store(lua_State *L, level *l) {
     l->count++;
     if (l->array)
         lua_rawseti(L, -2, l->count);
@@ -144,32 +210,54 @@ static inline void store(lua_State *L, decoder *d) {
         lua_rawset(L, -3);
 }
 
-/* A null: an item of its own in an array, absence in an object, also of an earlier member. */
-static void store_null(lua_State *L, decoder *d) {
-    if (d->depth == 0 || d->levels[d->depth].array) {
-        bi_push_null(L);
-        store(L, d);
-        return;
+/* [-any, +0 or 1, m] Behind a value, which is on the top or (`stored`) in its table: stores it, and each table that ends
+ * behind it. KEY: the next member's name is on the top; ARRAY: the next item follows; END: the value of the text is on
+ * the top. */
+static inline bi_json_event advance(lua_State *L, decoder *d, bool stored) {
+    bi_json *reader = &d->reader;
+    while (reader->depth > 0) {
+        level *l = &d->levels[reader->depth];
+        if (!stored)
+            store(L, l);
+        stored = false;
+        bi_json_event event =
+            l->array ? bi_json_read_next_item(reader) : bi_json_read_next_member(reader);
+        if (event == BI_JSON_KEY)
+            push_name(L, d);
+        if (event != BI_JSON_OBJECT_END && event != BI_JSON_ARRAY_END)
+            return event;
+        close_table(d);
     }
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 2);
-        return;
+    return bi_json_read_end(reader);
+}
+
+/* [-0, +1 or 2, m] An opening bracket was read. OBJECT_END and ARRAY_END: the table is empty and on the top; else as
+ * advance(). */
+static bi_json_event begin_table(lua_State *L, decoder *d, int base, bool array) {
+    bi_json *reader = &d->reader;
+    if (!bi_json_enter(reader, !array))
+        return BI_JSON_FAILED;
+    open_table(L, d, base, array);
+    if (bi_json_pass_empty(reader, array ? ']' : '}')) {
+        close_table(d);
+        return BI_JSON_OBJECT_END;
     }
-    lua_pop(L, 1);
-    lua_pushnil(L);
-    lua_rawset(L, -3);
+    if (array)
+        return BI_JSON_ARRAY;
+    bi_json_event event = bi_json_read_key(reader);
+    if (event == BI_JSON_KEY)
+        push_name(L, d);
+    return event;
 }
 
 /* [-0, +any, m] Reads it all; true leaves the value on top. */
 static bool build(lua_State *L, decoder *d, int base) {
     bi_json *reader = &d->reader;
-    for (;;) {
-        switch (bi_json_next(reader)) {
-        case BI_JSON_KEY:
-            lua_pushlstring(L, reader->text, reader->length);
-            continue;
+    bi_json_event event;
+    do {
+        bool stored = false;
+        event = bi_json_read_value(reader);
+        switch (event) {
         case BI_JSON_STRING:
             lua_pushlstring(L, reader->text, reader->length);
             break;
@@ -180,40 +268,41 @@ static bool build(lua_State *L, decoder *d, int base) {
             lua_pushnumber(L, (lua_Number)reader->number);
             break;
         case BI_JSON_TRUE:
-            lua_pushboolean(L, true);
-            break;
         case BI_JSON_FALSE:
-            lua_pushboolean(L, false);
+            lua_pushboolean(L, event == BI_JSON_TRUE);
             break;
         case BI_JSON_NULL:
-            store_null(L, d);
-            continue;
+            stored = reader->depth > 0 && !d->levels[reader->depth].array;
+            if (stored)
+                store_absence(L);
+            else
+                bi_push_null(L);
+            break;
         case BI_JSON_OBJECT:
-            open_table(L, d, base, false);
-            continue;
         case BI_JSON_ARRAY:
-            open_table(L, d, base, true);
-            continue;
+            event = begin_table(L, d, base, event == BI_JSON_ARRAY);
+            if (event != BI_JSON_OBJECT_END)
+                continue;
+            break;
+        case BI_JSON_FAILED:
+        case BI_JSON_KEY:
         case BI_JSON_OBJECT_END:
         case BI_JSON_ARRAY_END:
-            close_table(d);
-            break;
         case BI_JSON_END:
-            return true;
-        case BI_JSON_FAILED:
             return false;
         }
-        store(L, d);
-    }
+        event = advance(L, d, stored);
+    } while (event == BI_JSON_KEY || event == BI_JSON_ARRAY);
+    return event == BI_JSON_END;
 }
 
 bool bi_json_push(lua_State *L, const char *text, size_t length, const char **failure,
                   size_t *offset) {
     int base = lua_gettop(L);
-    luaL_checkstack(L, FRAME + 5, "no room to decode JSON");
+    luaL_checkstack(L, FRAME + LEVEL_SLOTS, "no room to decode JSON");
     decoder *d = take_decoder(L);
     bi_array_push_metatable(L);
-    d->depth = d->deepest = 0;
+    begin_text(L, d, length);
     bi_json_init(&d->reader, text, length, false);
     bool built = build(L, d, base);
     *failure = d->reader.failure;

@@ -31,7 +31,8 @@ typedef struct box {
 static bi_loopback *check_open(lua_State *L) {
     const box *b = luaL_checkudata(L, 1, LOOPBACK_CLASS);
     if (!b->loopback)
-        bi_error_of(L, BI_CODE_CLOSED, "loopback", "the listener was closed");
+        bi_error_of(L, BI_CODE_CLOSED, "loopback",
+                    "the listener was closed; make another with oauth.loopback");
     return b->loopback;
 }
 
@@ -54,9 +55,11 @@ void bi_loopback_open(lua_State *L) {
 static BI_NORETURN int raise_reason(lua_State *L, unsigned port, int reason) {
     if (reason == ENOMEM)
         luaL_error(L, "not enough memory");
-    lua_pushfstring(L, "port %d of 127.0.0.1 cannot be listened on: %s%s", (int)port,
-                    strerror(reason),
-                    reason == EADDRINUSE ? "; another program, or another attempt, holds it" : "");
+    lua_pushfstring(
+        L, "port %d of 127.0.0.1 cannot be listened on: %s%s", (int)port, strerror(reason),
+        reason == EADDRINUSE
+            ? "; another program, or another attempt, holds it: end that, or take another port"
+            : "; take another port");
     bi_error_of(L, BI_CODE_NETWORK, "loopback", lua_tostring(L, -1));
 }
 

@@ -6,6 +6,7 @@
 #include "binding/doorbell_lua.h"
 #include "binding/encode_lua.h"
 #include "binding/error_lua.h"
+#include "binding/fields_lua.h"
 #include "binding/file_lua.h"
 #include "binding/json_lua.h"
 #include "binding/loopback_lua.h"
@@ -95,6 +96,7 @@ __attribute__((visibility("default"))) int luaopen_better_i18n_core(lua_State *L
 int luaopen_better_i18n_core(lua_State *L) {
     bi_json_open(L);
     bi_error_open(L);
+    bi_fields_open(L);
     bi_task_open(L);
     bi_oauth_open(L);
     bi_loopback_open(L);

@@ -239,13 +239,15 @@ int bi_lua_loaded(lua_State *L) {
         bi_flight_note(flight, BI_STORE_NOT, NULL);
         return 0;
     }
-    char problem[100] = "the store's load() must return a table or nil";
+    char problem[160] = "the store's load() must return a table or nil";
     const char *wrong = "";
     if (lua_istable(L, 2))
         wrong = read_record(L, &flight->record);
     if (wrong && wrong[0])
-        (void)snprintf(problem, sizeof problem,
-                       "the store's record is damaged: its field %s is of no use", wrong);
+        (void)snprintf(
+            problem, sizeof problem,
+            "the store's record is damaged: its field %s is of no use; delete it, and ask the user to reconnect",
+            wrong);
     if (wrong)
         bi_record_clear(&flight->record);
     bi_flight_note(flight, wrong ? BI_STORE_FAILED : BI_STORE_DONE, problem);
@@ -276,7 +278,10 @@ int bi_lua_store_failed(lua_State *L) {
     if (text && bi_redact(&clean, text, length, secrets, count))
         bi_excerpt(&line, bi_bytes_text(&clean), clean.length, PROBLEM);
     bi_bytes_clear(&clean);
-    bi_flight_note(flight, BI_STORE_FAILED, line.length ? line.data : "the store raised an error");
+    bi_flight_note(flight, BI_STORE_FAILED,
+                   line.length
+                       ? line.data
+                       : "the store raised an error without a text; see that it can be reached");
     bi_bytes_clear(&line);
     if (!bi_failure_is(&flight->failure, BI_CODE_STORE))
         return 0;

@@ -152,7 +152,7 @@ static bi_need step(bi_task *task, const bi_input *input) {
     if (bi_engine_is_foreign(task->engine))
         leave_parent(task);
     if (task->call && task->call->config->closed)
-        cancel(task, "the client was closed while the call was under way");
+        cancel(task, "the client was closed while the call was under way; make another with new()");
     return task->call ? bi_call_step(task->call, input) : bi_flight_step(task->flight, input);
 }
 
@@ -265,8 +265,10 @@ int bi_lua_must_wait(lua_State *L) {
 int bi_lua_cancel(lua_State *L) {
     bi_task *task = luaL_checkudata(L, 1, BI_TASK_CLASS);
     if (task->call)
-        cancel(task, lua_toboolean(L, 2) ? "the client was closed while the call was under way"
-                                         : "the call was cancelled through its signal");
+        cancel(task,
+               lua_toboolean(L, 2)
+                   ? "the client was closed while the call was under way; make another with new()"
+                   : "the call was cancelled through its signal; make it again with another");
     return 0;
 }
 

@@ -32,7 +32,7 @@ void bi_bytes_reset(bi_bytes *bytes) {
 static char *grow(const bi_bytes *bytes, size_t capacity) {
     if (!bytes->secret)
         return bi_realloc(bytes->data, capacity);
-    char *data = bi_alloc(capacity);
+    char *data = bi_realloc(NULL, capacity);
     if (data && bytes->data) {
         memcpy(data, bytes->data, bytes->length);
         bi_wipe(bytes->data, bytes->capacity);
@@ -50,9 +50,9 @@ bool bi_bytes_reserve(bi_bytes *bytes, size_t more) {
         bytes->failed = true;
         return false;
     }
-    size_t capacity = bytes->capacity ? bytes->capacity : 64;
-    while (capacity - bytes->length <= more)
-        capacity *= 2;
+    size_t capacity = bytes->capacity ? bytes->capacity * 2 : 64;
+    if (capacity - bytes->length <= more)
+        capacity = bytes->length + more + 1; /* whoever asks for much knows how much comes */
     char *data = grow(bytes, capacity);
     if (!data) {
         bytes->failed = true;
@@ -62,6 +62,16 @@ bool bi_bytes_reserve(bi_bytes *bytes, size_t more) {
     bytes->data = data;
     bytes->capacity = capacity;
     return true;
+}
+
+void bi_bytes_trim(bi_bytes *bytes) {
+    if (bytes->secret || bytes->capacity - bytes->length <= bytes->length / 8 + 64)
+        return;
+    char *data = bi_realloc(bytes->data, bytes->length + 1);
+    if (!data)
+        return;
+    bytes->data = data;
+    bytes->capacity = bytes->length + 1;
 }
 
 bool bi_bytes_add(bi_bytes *bytes, const void *data, size_t length) {

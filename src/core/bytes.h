@@ -26,6 +26,9 @@ void bi_bytes_reset(bi_bytes *bytes);
 /* Makes room for `more` bytes; false (and failed) when there is no memory. */
 bool bi_bytes_reserve(bi_bytes *bytes, size_t more);
 
+/* Gives back room that is not used, for what is kept long; what is secret stays where it is. */
+void bi_bytes_trim(bi_bytes *bytes);
+
 bool bi_bytes_add(bi_bytes *bytes, const void *data, size_t length);
 bool bi_bytes_add_text(bi_bytes *bytes, const char *text);
 bool bi_bytes_add_char(bi_bytes *bytes, char c);

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define BURIAL 2000 /* milliseconds that a blocking call takes for saving the grant's end */
+#define FIELDS_ROOM 150 /* bytes: User-Agent, Accept and the name of Authorization */
+#define BURIAL 2000     /* milliseconds that a blocking call takes for saving the grant's end */
 
 bi_call *bi_call_new(bi_config *config, bi_account *account, const bi_endpoint *endpoint) {
     bi_call *call = bi_alloc(sizeof *call);
@@ -104,8 +105,11 @@ static bi_need fail(bi_call *call, const char *code, bool retryable, const char 
     return need;
 }
 
-static bool copy_fields(bi_wire_request *request, const bi_bytes *fields) {
-    return bi_bytes_add(&request->fields, bi_bytes_text(fields), fields->length);
+/* With room for those that come behind them: growing costs a copy and a wipe. */
+static bool copy_fields(bi_wire_request *request, const bi_bytes *fields, const bi_token *token) {
+    size_t more = FIELDS_ROOM + (token ? token->secret.length : 0);
+    return bi_bytes_reserve(&request->fields, fields->length + more) &&
+           bi_bytes_add(&request->fields, bi_bytes_text(fields), fields->length);
 }
 
 /* A caller who asks himself keeps the file himself. */
@@ -128,13 +132,14 @@ static bool fill_request(bi_call *call) {
     request->has_body = call->has_body || bi_request_wants_length(call->endpoint.method);
     request->body.secret = true;
     request->once = call->endpoint.safety != BI_SAFETY_READ;
-    return copy_fields(request, &call->fields) && ask_if_changed(call) &&
+    return copy_fields(request, &call->fields, call->token) && ask_if_changed(call) &&
            bi_request_begin(request, call->config, call->endpoint.method, call->endpoint.host,
                             &call->target) &&
            (!call->token || bi_request_authorize(request, &call->token->secret)) &&
            bi_request_default(request, "Accept", call->raw ? "*/*" : "application/json") &&
            (!call->raw || bi_request_default(request, "Accept-Encoding", "identity")) &&
-           bi_bytes_add(&request->body, bi_bytes_text(&call->body), call->body.length);
+           (call->body.length == 0 ||
+            bi_bytes_add(&request->body, call->body.data, call->body.length));
 }
 
 static bi_need exchange(bi_call *call, const bi_input *input);
@@ -147,6 +152,7 @@ static bi_need begin_sending(bi_call *call, const bi_input *input) {
     x->account = call->account;
     x->safety = call->endpoint.safety;
     x->wants_json = !call->raw;
+    x->is_public = call->endpoint.host == BI_HOST_CDN;
     x->shown_path = bi_bytes_text(&call->path);
     call->serial = call->token ? call->token->serial : 0;
     if (!fill_request(call))

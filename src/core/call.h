@@ -66,7 +66,8 @@ bool bi_call_is_cached(const bi_call *call);
 /* The body of a success: what came, or what is known. Borrowed. */
 const bi_bytes *bi_call_body(const bi_call *call);
 
-/* A success of the CDN's: keeps it for the next call, or, when it is a miss, forgets what was kept. */
+/* A success of the CDN's: keeps its body (the call has none any more) for the next call, or, when it is a
+ * miss, forgets what was kept. */
 void bi_call_remember(bi_call *call, bool is_miss);
 
 static inline bool bi_call_has_ended(const bi_call *call) {

@@ -29,7 +29,7 @@ static bool fail(bi_failure *failure, const char *code, const char *message) {
 /* Codes are words (RFC 6749, 4.1.2.1); anything else is not passed on as one. */
 static bool is_word(const bi_bytes *text) {
     for (size_t i = 0; i < text->length; i++)
-        if (!bi_ascii_is_alnum(text->data[i]) && !strchr("_-.", text->data[i]))
+        if (!bi_ascii_is_alnum(text->data[i]) && !memchr("_-.", text->data[i], 3))
             return false;
     return text->length > 0 && text->length < 64;
 }
@@ -37,9 +37,11 @@ static bool is_word(const bi_bytes *text) {
 static bool fail_as_server_says(bi_failure *failure, bi_span query, const bi_bytes *error) {
     bi_bytes description = {0};
     bi_query_find(query, "error_description", &description);
-    bi_failure_set(failure, is_word(error) ? bi_bytes_text(error) : "invalid_request",
+    bool usable = is_word(error) && !bi_failure_is_own(error->data);
+    bi_failure_set(failure, usable ? error->data : "invalid_request",
                    "the authorization was refused%s", description.length ? ": " : "");
     bi_excerpt(&failure->message, bi_bytes_text(&description), description.length, 300);
+    bi_bytes_add_text(&failure->message, "; ask the user to start again, with scopes he may give");
     bi_bytes_clear(&description);
     return false;
 }
@@ -60,18 +62,23 @@ static bool read_code(bi_bytes *code, bi_failure *failure, bi_span query, const 
             failure, BI_CODE_ARGUMENT,
             "parse_callback: the callback holds neither a code nor an error; give it the whole URL or query");
     if (codes < 0 || states < 0)
-        return fail(failure, BI_CODE_ARGUMENT, "parse_callback: the callback's query is broken");
+        return fail(
+            failure, BI_CODE_ARGUMENT,
+            "parse_callback: the callback's query is broken; start the authorization again");
     if (!same)
         return fail(
             failure, BI_CODE_STATE,
             "the callback's state is not the one that was sent, so the code may be somebody else's; start the "
             "authorization again");
     if (codes > 1)
-        return fail(failure, BI_CODE_ARGUMENT,
-                    "parse_callback: the callback holds more than one code");
+        return fail(
+            failure, BI_CODE_ARGUMENT,
+            "parse_callback: the callback holds more than one code; start the authorization "
+            "again");
     if (!bi_token_is_sendable(bi_bytes_text(code), code->length))
         return fail(failure, BI_CODE_ARGUMENT,
-                    "parse_callback: the callback's code is empty or not a code");
+                    "parse_callback: the callback's code is empty or not a code; start the "
+                    "authorization again");
     return true;
 }
 
@@ -84,7 +91,8 @@ bool bi_callback_read_query(bi_bytes *code, bi_failure *failure, bi_span query, 
         fail_as_server_says(failure, query, &error);
     bi_bytes_clear(&error);
     if (query.length > BI_CALLBACK_MOST)
-        return fail(failure, BI_CODE_ARGUMENT, "parse_callback: the callback is too long");
+        return fail(failure, BI_CODE_ARGUMENT,
+                    "parse_callback: the callback is too long; start the authorization again");
     if (!memory)
         return fail(failure, BI_CODE_MEMORY, "not enough memory");
     return !refused && read_code(code, failure, query, state, state_length);

@@ -59,30 +59,32 @@ bi_cdn_file *bi_cdn_find(bi_cdn_cache *cache, const char *target) {
     return file;
 }
 
-static bi_cdn_file *new_file(const char *target, bi_span etag, const bi_bytes *body) {
+static bi_cdn_file *new_file(const char *target, bi_span etag) {
     bi_cdn_file *file = bi_alloc(sizeof *file);
     if (!file)
         return NULL;
     file->references = 1;
     file->target = bi_copy(target, strlen(target));
     file->etag = bi_copy(etag.text, etag.length);
-    bi_bytes_add(&file->body, bi_bytes_text(body), body->length);
-    if (file->target && file->etag && !file->body.failed)
+    if (file->target && file->etag)
         return file;
     bi_cdn_file_release(file);
     return NULL;
 }
 
-void bi_cdn_keep(bi_cdn_cache *cache, const char *target, const bi_wire_answer *answer) {
+void bi_cdn_keep(bi_cdn_cache *cache, const char *target, bi_wire_answer *answer) {
     bi_span etag;
     bi_cdn_forget(cache, target);
     if (!bi_headers_find(&answer->fields, "etag", &etag) || etag.length == 0 ||
         etag.length > ETAG_MOST || answer->body.length > BI_CDN_BYTES / 2 ||
         bi_header_check("If-None-Match", 13, etag.text, etag.length))
         return;
-    bi_cdn_file *file = new_file(target, etag, &answer->body);
+    bi_cdn_file *file = new_file(target, etag);
     if (!file)
         return;
+    file->body = answer->body;
+    answer->body = (bi_bytes){.secret = file->body.secret};
+    bi_bytes_trim(&file->body);
     put_in_front(cache, file);
     while (cache->count > BI_CDN_FILES || (cache->bytes > BI_CDN_BYTES && cache->count > 1))
         drop_last(cache);

@@ -30,9 +30,9 @@ typedef struct bi_cdn_cache {
 bi_cdn_file *bi_cdn_find(bi_cdn_cache *cache, const char *target);
 void bi_cdn_file_release(bi_cdn_file *file); /* NULL is fine */
 
-/* Keeps the answer's body in the place of what was kept for that target; nothing when it has no ETag that can be sent
- * back, when it is too large, or without memory. */
-void bi_cdn_keep(bi_cdn_cache *cache, const char *target, const bi_wire_answer *answer);
+/* Takes the answer's body (which is empty then) and keeps it in the place of what was kept for that target; nothing when
+ * it has no ETag that can be sent back, when it is too large, or without memory. */
+void bi_cdn_keep(bi_cdn_cache *cache, const char *target, bi_wire_answer *answer);
 void bi_cdn_forget(bi_cdn_cache *cache, const char *target);
 void bi_cdn_clear(bi_cdn_cache *cache);
 

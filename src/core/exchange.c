@@ -46,7 +46,9 @@ static bi_need send_now(bi_exchange *x, bi_now now) {
     x->sent_at = now.mono;
     x->wake = x->deadline;
     x->state = BI_EXCHANGE_SENDING;
+    x->knows_request_id = false;
     bi_wire_answer_clear(&x->answer);
+    x->answer.body.secret = !x->is_public;
     return BI_NEED_SEND;
 }
 
@@ -57,7 +59,8 @@ static bi_need ready(bi_exchange *x, bi_now now) {
     if (now.mono >= x->deadline) {
         if (!bi_failure_is_set(&x->failure)) {
             bi_failure_set(&x->failure, BI_CODE_TIMEOUT,
-                           "the time was over before the request could be sent");
+                           "the time was over before the request could be sent; try again, or "
+                           "raise the option timeout");
             x->failure.retryable = true;
         }
         return end(x);
@@ -67,7 +70,8 @@ static bi_need ready(bi_exchange *x, bi_now now) {
             return sleep_until(x, gate);
         bi_failure_clear(&x->failure);
         bi_failure_set(&x->failure, BI_CODE_RATE,
-                       "the service asked for a pause that is longer than this call may take");
+                       "the service asked for a pause that is longer than this call may take; try "
+                       "again after retry_after seconds");
         x->failure.retryable = true;
         x->failure.retry_after = gate - now.mono;
         x->failure.attempts = x->attempts;

@@ -56,6 +56,7 @@ typedef struct bi_exchange {
     struct bi_mcp *mcp; /* borrowed from the task: whose answers these are; NULL: plain HTTP */
     bi_safety safety;
     bool wants_json; /* HTML in a 2xx is trouble on the way */
+    bool is_public;  /* the answer's body: nothing in it needs to be wiped */
     unsigned max_retries;
     unsigned attempts;     /* sent so far */
     unsigned retries;      /* made so far, apart from replays */
@@ -66,8 +67,10 @@ typedef struct bi_exchange {
     int64_t wake;          /* for SLEEP, JOIN; while sending: the deadline */
     int64_t sent_at, took; /* of the last attempt, milliseconds */
     bi_exchange_state state;
-    bool again;         /* the last answer is one after which the request may be sent again */
-    bi_failure failure; /* of the last attempt; set when ENDED means failed */
+    bool knows_request_id;
+    char request_id[128]; /* of the answer, when it was looked for */
+    bool again;           /* the last answer is one after which the request may be sent again */
+    bi_failure failure;   /* of the last attempt; set when ENDED means failed */
 } bi_exchange;
 
 void bi_exchange_init(bi_exchange *exchange);
@@ -89,8 +92,9 @@ static inline bool bi_exchange_is_late(const bi_exchange *exchange, bi_now now) 
  * again is returned. */
 bool bi_judge(bi_exchange *exchange, bi_now now);
 
-/* In judge.c: the id under which the service knows the answer, without secrets; "" when it gave none. */
-void bi_exchange_request_id(const bi_exchange *exchange, char *to, size_t room);
+/* In judge.c: the id under which the service knows the answer, without secrets; "" when it gave none. Looked for once
+ * an answer. Borrowed. */
+const char *bi_exchange_request_id(bi_exchange *exchange);
 
 /* In judge.c: makes an answer that looked like a success an `invalid_response`, because of what its body holds. */
 void bi_reject(bi_exchange *exchange, const char *why);

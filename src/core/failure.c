@@ -38,6 +38,19 @@ bool bi_failure_is(const bi_failure *failure, const char *code) {
     return strcmp(failure->code, code) == 0;
 }
 
+bool bi_failure_is_own(const char *code) {
+    static const char *const ours[] = {BI_CODE_MEMORY,    BI_CODE_ARGUMENT, BI_CODE_CLOSED,
+                                       BI_CODE_CANCELLED, BI_CODE_NETWORK,  BI_CODE_TLS,
+                                       BI_CODE_PROXY,     BI_CODE_HTTP,     BI_CODE_REDIRECT,
+                                       BI_CODE_RESPONSE,  BI_CODE_UNKNOWN,  BI_CODE_REFRESH_UNKNOWN,
+                                       BI_CODE_STATE,     BI_CODE_LARGE,    BI_CODE_TIMEOUT,
+                                       "pagination_loop", BI_CODE_STORE};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if (strcmp(code, ours[i]) == 0)
+            return true;
+    return false;
+}
+
 void bi_failure_text(char *to, size_t room, const char *text, size_t length) {
     if (length >= room)
         length = room - 1;

@@ -62,6 +62,9 @@ static inline bool bi_failure_is_set(const bi_failure *failure) {
 
 bool bi_failure_is(const bi_failure *failure, const char *code);
 
+/* Whether the code says something that only this client can know. From a server it is a word like any other. */
+bool bi_failure_is_own(const char *code);
+
 /* Sets code and message (cut to their room; the rest of the struct is left). */
 void bi_failure_set(bi_failure *failure, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

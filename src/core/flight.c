@@ -193,7 +193,8 @@ void bi_flight_abandon(bi_flight *flight) {
     if (unread || flight->exchange.lost)
         flight->account->refresh_in_doubt = true;
     flight->abandoned = true;
-    bi_failure_set(&flight->failure, BI_CODE_CANCELLED, "the renewal of the tokens was given up");
+    bi_failure_set(&flight->failure, BI_CODE_CANCELLED,
+                   "the renewal of the tokens was given up; make the call again");
     end(flight);
 }
 

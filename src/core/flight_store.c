@@ -22,7 +22,8 @@ static bi_need wait_for_lock(bi_flight *flight, const bi_input *input) {
     if (flight->burying)
         return bi_flight_announce(flight);
     bi_failure_set(&flight->failure, BI_CODE_TIMEOUT,
-                   "another process holds the lock of this grant's tokens and does not let it go");
+                   "another process holds the lock of this grant's tokens and does not let it go; "
+                   "try again, and see which one hangs");
     flight->failure.retryable = true;
     return bi_flight_fail(flight, input->now);
 }
@@ -108,7 +109,8 @@ void bi_flight_note(bi_flight *flight, bi_outcome outcome, const char *problem) 
     if (outcome != BI_STORE_FAILED || flight->state == BI_FLIGHT_UNMARKING || flight->burying)
         return;
     bi_failure_clear(&flight->failure);
-    bi_failure_set(&flight->failure, BI_CODE_STORE, "%s", problem ? problem : "the store failed");
+    bi_failure_set(&flight->failure, BI_CODE_STORE, "%s",
+                   problem ? problem : "the store failed; see that it can be reached");
 }
 
 bool bi_flight_record(const bi_flight *flight, bi_record *record, bi_now now) {

@@ -184,8 +184,8 @@ static bi_need refresh_failed(bi_flight *flight, bi_now now) {
     if (flight->exchange.lost && bi_failure_is(failure, BI_CODE_NETWORK))
         bi_failure_wrap(
             failure, BI_CODE_REFRESH_UNKNOWN, true,
-            "the answer to a token refresh was lost, and its replay could not be sent; tokens that still "
-            "live go on serving, the next call that needs a new one tries again");
+            "the answer to a token refresh was lost, and its replay could not be sent; call again: tokens "
+            "that still live go on serving, and another refresh is tried");
     if (flight->marked && !flight->account->refresh_in_doubt)
         return bi_flight_save(flight, BI_FLIGHT_UNMARKING);
     return bi_flight_fail(flight, now);

@@ -17,9 +17,10 @@ static bi_span trimmed(const char *text, size_t length) {
     return (bi_span){text, length};
 }
 
+/* Most of what is asked for are letters and hyphens: the others cost a search each. */
 static bool is_token(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++)
-        if (!bi_ascii_is_tchar(text[i]))
+        if (!bi_ascii_is_alpha(text[i]) && text[i] != '-' && !bi_ascii_is_tchar(text[i]))
             return false;
     return length > 0;
 }
@@ -70,11 +71,21 @@ bool bi_headers_next(const bi_bytes *block, size_t *at, bi_span *name, bi_span *
     return false;
 }
 
+/* What is equal to a name is a token: nothing needs to be checked. */
+static bool is_field(bi_span line, const char *name, size_t length, bi_span *value) {
+    if (line.length <= length || line.text[length] != ':' ||
+        !bi_ascii_equal(line.text, length, name, length))
+        return false;
+    *value = trimmed(line.text + length + 1, line.length - length - 1);
+    return true;
+}
+
 /* The next field of that name from *at on. */
 static bool next_named(const bi_bytes *block, size_t *at, const char *wanted, bi_span *value) {
-    bi_span name;
-    while (bi_headers_next(block, at, &name, value))
-        if (bi_ascii_is(name.text, name.length, wanted))
+    size_t length = strlen(wanted);
+    bi_span line;
+    while (next_line(block, at, &line))
+        if (is_field(line, wanted, length, value))
             return true;
     return false;
 }
@@ -104,8 +115,10 @@ bool bi_headers_type_is(const bi_bytes *block, const char *type) {
 }
 
 bool bi_headers_type_is_html(const bi_bytes *block) {
-    return bi_headers_type_is(block, "text/html") ||
-           bi_headers_type_is(block, "application/xhtml+xml");
+    bi_span found;
+    return media_type(block, &found) &&
+           (bi_ascii_is(found.text, found.length, "text/html") ||
+            bi_ascii_is(found.text, found.length, "application/xhtml+xml"));
 }
 
 /* --- Parts of structured fields --------------------------------------------------------------- */
@@ -335,10 +348,14 @@ bool bi_headers_challenge(const bi_bytes *block, const char *parameter_name, bi_
     return false;
 }
 
+/* In the order in which they count, found in one walk. */
 bool bi_headers_request_id(const bi_bytes *block, bi_span *id) {
     static const char *const names[] = {"x-request-id", "request-id", "cf-ray"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (bi_headers_find(block, names[i], id))
-            return true;
-    return false;
+    size_t best = sizeof names / sizeof names[0], at = 0;
+    bi_span line;
+    while (best > 0 && next_line(block, &at, &line))
+        for (size_t i = 0; i < best; i++)
+            if (is_field(line, names[i], strlen(names[i]), id))
+                best = i;
+    return best < sizeof names / sizeof names[0];
 }

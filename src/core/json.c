@@ -1,16 +1,8 @@
-/* The pull reader of src/core/json.h. It keeps no stack but a bit a level, so nesting cannot
- * exhaust anything, and hands out strings without escapes as they lie in the text. */
-#include "core/json.h"
+/* The pull reader of src/core/json.h: what of it is rare; what is not is in json_step.h. It keeps no stack but a bit a
+ * level, so nesting cannot exhaust anything, and hands out strings without escapes as they lie in the text. */
+#include "core/json_step.h"
 
-#include "core/json_number.h"
-
-#include <string.h>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-/* What may come next. */
+/* Which rule comes next. */
 enum state {
     START,        /* the one value of the text */
     DONE,         /* it was read */
@@ -49,52 +41,24 @@ size_t bi_json_offset(const bi_json *json) {
     return (size_t)(json->at - json->start);
 }
 
-static bi_json_event fail(bi_json *json, const char *failure) {
+bi_json_event bi_json_fail(bi_json *json, const char *failure) {
     json->failure = failure;
     json->state = FAILED;
     return BI_JSON_FAILED;
 }
 
-/* The text ended, or it goes on with what may not stand there. */
-static bi_json_event fail_here(bi_json *json, const char *failure) {
-    return fail(json, json->at == json->end ? too_short : failure);
+bi_json_event bi_json_fail_here(bi_json *json, const char *failure) {
+    return bi_json_fail(json, json->at == json->end ? too_short : failure);
 }
 
-static inline void skip_space(bi_json *json) {
-    const char *at = json->at;
-    while (at < json->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
-        at++;
-    json->at = at;
+bi_json_event bi_json_fail_value(bi_json *json) {
+    if (json->at == json->end && json->depth == 0)
+        return bi_json_fail(json, "the text is empty");
+    return bi_json_fail_here(json,
+                             "a value is missing or starts with a character that none starts with");
 }
 
 /* --- Strings ---------------------------------------------------------------------------------- */
-
-/* 1 for what ends a run of plain characters: the quote, the backslash, control characters. */
-static const unsigned char is_special[256] = {
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,         1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ['"'] = 1, ['\\'] = 1,
-};
-
-/* The first special character from `at` on, or `end`. */
-static inline const char *find_special(const char *at, const char *end) {
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i last_control = _mm_set1_epi8(0x1F);
-    for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-        __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), control),
-                                    _mm_cmpeq_epi8(bytes, backslash));
-        unsigned mask = (unsigned)_mm_movemask_epi8(hits);
-        if (mask)
-            return at + __builtin_ctz(mask);
-    }
-#endif
-    while (at < end && !is_special[(unsigned char)*at])
-        at++;
-    return at;
-}
 
 /* Four hexadecimal digits, or -1. */
 static int read_hex(const char *at, const char *end) {
@@ -144,7 +108,7 @@ static bool read_unicode(bi_json *json) {
     const char *at = json->at;
     int code = read_hex(at, json->end);
     if (code < 0)
-        return fail_here(json, "a \\u is not followed by four hexadecimal digits"), false;
+        return bi_json_fail_here(json, "a \\u is not followed by four hexadecimal digits"), false;
     json->at += 4;
     if (code >= 0xD800 && code <= 0xDFFF) {
         int low = -1;
@@ -157,7 +121,7 @@ static bool read_unicode(bi_json *json) {
             code = 0xFFFD;
         }
     }
-    return add_code_point(&json->scratch, (unsigned)code) || (fail(json, no_memory), false);
+    return add_code_point(&json->scratch, (unsigned)code) || (bi_json_fail(json, no_memory), false);
 }
 
 /* One escape with json->at on its backslash. */
@@ -168,73 +132,41 @@ static bool read_escape(bi_json *json) {
     };
     json->at++;
     if (json->at == json->end)
-        return fail(json, too_short), false;
+        return bi_json_fail(json, too_short), false;
     unsigned char c = (unsigned char)*json->at;
     if (c == 'u') {
         json->at++;
         return read_unicode(json);
     }
     if (!meaning[c])
-        return fail(json, "a string has an escape that JSON does not know"), false;
+        return bi_json_fail(json, "a string has an escape that JSON does not know"), false;
     json->at++;
-    return bi_bytes_add_char(&json->scratch, meaning[c]) || (fail(json, no_memory), false);
+    return bi_bytes_add_char(&json->scratch, meaning[c]) || (bi_json_fail(json, no_memory), false);
 }
 
-static bi_json_event fail_in_string(bi_json *json) {
-    return fail_here(json, "a string has a control character that is not escaped");
-}
-
-/* A string that has escapes: undone into the scratch memory, run by run. */
-static bi_json_event read_escaped(bi_json *json, const char *run, bi_json_event event) {
+bi_json_event bi_json_read_escaped(bi_json *json, const char *run, bi_json_event event) {
     bi_bytes_reset(&json->scratch);
-    for (;;) {
+    while (json->at < json->end && *json->at == '\\') {
         if (!bi_bytes_add(&json->scratch, run, (size_t)(json->at - run)))
-            return fail(json, no_memory);
-        if (json->at == json->end || (unsigned char)*json->at < 0x20)
-            return fail_in_string(json);
-        if (*json->at == '"')
-            break;
+            return bi_json_fail(json, no_memory);
         if (!read_escape(json))
             return BI_JSON_FAILED;
         run = json->at;
-        json->at = find_special(run, json->end);
+        json->at = bi_json_find_special(run, json->end);
     }
+    if (json->at == json->end || *json->at != '"')
+        return bi_json_fail_here(json, "a string has a control character that is not escaped");
+    if (!bi_bytes_add(&json->scratch, run, (size_t)(json->at - run)))
+        return bi_json_fail(json, no_memory);
     json->at++;
     json->text = json->scratch.data;
     json->length = json->scratch.length;
     return event;
 }
 
-/* Any string, with json->at on its opening quote. */
-static inline bi_json_event read_string(bi_json *json, bi_json_event event) {
-    const char *start = json->at + 1;
-    const char *at = find_special(start, json->end);
-    json->at = at;
-    if (at < json->end && *at == '"') {
-        json->text = start;
-        json->length = (size_t)(at - start);
-        json->at = at + 1;
-        return event;
-    }
-    return at < json->end && *at == '\\' ? read_escaped(json, start, event) : fail_in_string(json);
-}
-
 /* --- Structure -------------------------------------------------------------------------------- */
 
-static inline bi_json_event open(bi_json *json, bi_json_event event) {
-    if (json->depth == BI_JSON_DEPTH_MAX)
-        return fail(json, "nested deeper than 512 levels");
-    uint64_t bit = UINT64_C(1) << (json->depth % 64);
-    uint64_t *word = &json->nesting[json->depth / 64];
-    *word = event == BI_JSON_OBJECT ? *word | bit : *word & ~bit;
-    json->depth++;
-    json->at++;
-    json->state = event == BI_JSON_OBJECT ? OBJECT_FIRST : ARRAY_FIRST;
-    return event;
-}
-
-static inline bi_json_event close(bi_json *json, bi_json_event event) {
-    json->at++;
+static bi_json_event leave(bi_json *json, bi_json_event event) {
     json->depth--;
     if (json->depth == 0) {
         json->state = DONE;
@@ -246,107 +178,53 @@ static inline bi_json_event close(bi_json *json, bi_json_event event) {
     return event;
 }
 
-static bi_json_event read_word(bi_json *json, const char *word, bi_json_event event) {
-    size_t length = strlen(word);
-    if ((size_t)(json->end - json->at) < length || memcmp(json->at, word, length) != 0)
-        return fail(json, "a word is none of true, false and null");
-    json->at += length;
-    return event;
-}
-
-static bi_json_event read_number(bi_json *json) {
-    bi_json_event event = bi_json_read_number(json);
-    if (event == BI_JSON_FAILED)
-        json->state = FAILED;
-    return event;
-}
-
 /* A value; `next` is the state behind it, unless it opens a container. */
-static inline bi_json_event read_value(bi_json *json, enum state next) {
-    if (json->at == json->end)
-        return fail(json, too_short);
-    json->state = (unsigned char)next;
-    switch (*json->at) {
-    case '"':
-        return read_string(json, BI_JSON_STRING);
-    case '{':
-        return open(json, BI_JSON_OBJECT);
-    case '[':
-        return open(json, BI_JSON_ARRAY);
-    case 't':
-        return read_word(json, "true", BI_JSON_TRUE);
-    case 'f':
-        return read_word(json, "false", BI_JSON_FALSE);
-    case 'n':
-        return read_word(json, "null", BI_JSON_NULL);
-    case '-':
-    case '0':
-    case '1':
-    case '2':
-    case '3':
-    case '4':
-    case '5':
-    case '6':
-    case '7':
-    case '8':
-    case '9':
-        return read_number(json);
-    default:
-        return fail(json, "a value is missing or starts with a character that none starts with");
-    }
-}
-
-/* A member's name and its colon. */
-static inline bi_json_event read_key(bi_json *json) {
-    if (json->at == json->end || *json->at != '"')
-        return fail_here(json, "a member's name in double quotes is missing");
-    bi_json_event event = read_string(json, BI_JSON_KEY);
+static bi_json_event read_value(bi_json *json, enum state next) {
+    bi_json_event event = bi_json_read_value(json);
     if (event == BI_JSON_FAILED)
         return event;
-    skip_space(json);
-    if (json->at == json->end || *json->at != ':')
-        return fail_here(json, "the colon behind a member's name is missing");
-    json->at++;
-    json->state = OBJECT_VALUE;
+    bool is_object = event == BI_JSON_OBJECT;
+    if (!is_object && event != BI_JSON_ARRAY)
+        json->state = (unsigned char)next;
+    else if (bi_json_enter(json, is_object))
+        json->state = is_object ? OBJECT_FIRST : ARRAY_FIRST;
+    else
+        return BI_JSON_FAILED;
     return event;
 }
 
-/* The one character behind white space, or NUL at the end (which nothing below takes). */
-static inline char peek(bi_json *json) {
-    skip_space(json);
-    return json->at < json->end ? *json->at : '\0';
+/* A member's name was read, or that there is none. */
+static bi_json_event read_member(bi_json *json, bi_json_event event) {
+    if (event == BI_JSON_OBJECT_END)
+        return leave(json, event);
+    if (event == BI_JSON_KEY)
+        json->state = OBJECT_VALUE;
+    return event;
+}
+
+static bi_json_event read_item(bi_json *json, bi_json_event event) {
+    if (event == BI_JSON_ARRAY_END)
+        return leave(json, event);
+    return event == BI_JSON_FAILED ? event : read_value(json, ARRAY_NEXT);
 }
 
 bi_json_event bi_json_next(bi_json *json) {
-    char c = peek(json);
     switch ((enum state)json->state) {
     case OBJECT_VALUE:
         return read_value(json, OBJECT_NEXT);
     case OBJECT_NEXT:
-        if (c == '}')
-            return close(json, BI_JSON_OBJECT_END);
-        if (c != ',')
-            return fail_here(json, "a comma or } is missing behind a member");
-        json->at++;
-        skip_space(json);
-        return read_key(json);
+        return read_member(json, bi_json_read_next_member(json));
     case OBJECT_FIRST:
-        return c == '}' ? close(json, BI_JSON_OBJECT_END) : read_key(json);
+        return read_member(json, bi_json_pass_empty(json, '}') ? BI_JSON_OBJECT_END
+                                                               : bi_json_read_key(json));
     case ARRAY_NEXT:
-        if (c == ']')
-            return close(json, BI_JSON_ARRAY_END);
-        if (c != ',')
-            return fail_here(json, "a comma or ] is missing behind an item");
-        json->at++;
-        skip_space(json);
-        return read_value(json, ARRAY_NEXT);
+        return read_item(json, bi_json_read_next_item(json));
     case ARRAY_FIRST:
-        return c == ']' ? close(json, BI_JSON_ARRAY_END) : read_value(json, ARRAY_NEXT);
+        return read_item(json, bi_json_pass_empty(json, ']') ? BI_JSON_ARRAY_END : BI_JSON_ARRAY);
     case START:
-        return json->at == json->end ? fail(json, "the text is empty") : read_value(json, DONE);
+        return read_value(json, DONE);
     case DONE:
-        return json->at == json->end ? BI_JSON_END
-                                     : fail(json, "something stands behind the value");
+        return bi_json_read_end(json);
     case FAILED:
         break;
     }

@@ -1,11 +1,10 @@
 /* Numbers of JSON text, always rounded correctly and whatever locale the program has set: exact
  * arithmetic where it suffices, strtod with the locale's own point for the rest. Called by json.c. */
-#include "core/json_number.h"
+#include "core/json_step.h"
 
 #include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Powers of ten that a double holds exactly. */
 static const double ten_to[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -133,16 +132,14 @@ static bool fits_integer(const parts *p) {
 
 bi_json_event bi_json_read_number(bi_json *json) {
     parts p = {0};
-    const char *end = read_parts(&p, json->at, json->end, &json->failure);
+    const char *failure, *end = read_parts(&p, json->at, json->end, &failure);
     if (!end)
-        return BI_JSON_FAILED;
-    json->failure = NULL;
+        return bi_json_fail(json, failure);
     if (fits_integer(&p)) {
         /* Negated while unsigned: the smallest integer has no positive twin. */
         json->integer = (int64_t)(p.negative ? 0 - p.digits : p.digits);
     } else if (!exact(&p, &json->number) && !by_library(json, &p, end, &json->number)) {
-        json->failure = "there is no memory for a number";
-        return BI_JSON_FAILED;
+        return bi_json_fail(json, "there is no memory for a number");
     }
     json->at = end;
     return p.plain && fits_integer(&p) ? BI_JSON_INTEGER : BI_JSON_NUMBER;

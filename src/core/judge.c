@@ -33,10 +33,13 @@ static const struct meaning {
     {BI_CODE_RATE, "too many requests", "try again later"},
     {BI_CODE_REQUEST, "the service refuses the request", "correct its arguments"},
     {BI_CODE_NOT_FOUND, "something that was named is not there", "check names and ids"},
-    {BI_CODE_TOOL, "the tool failed", NULL},
+    {BI_CODE_TOOL, "the tool failed", "correct what it complains about, or try again later"},
 };
 
 /* The same for the exchange of a code, which the server spends before it looks at client and verifier (API.md). */
+/* For codes that nobody here has met. */
+#define OTHERWISE "correct the call, or give its request id to the service's support"
+
 #define SPENT "the code is spent now: start the authorization again"
 static const struct meaning known_of_exchange[] = {
     {BI_CODE_GRANT, "the code is expired, spent, or was issued for something else",
@@ -92,11 +95,15 @@ static void keep_shown(const bi_exchange *x, char *to, size_t room, const char *
     bi_bytes_clear(&clean);
 }
 
-void bi_exchange_request_id(const bi_exchange *exchange, char *to, size_t room) {
+const char *bi_exchange_request_id(bi_exchange *exchange) {
     bi_span id;
-    to[0] = '\0';
+    if (exchange->knows_request_id)
+        return exchange->request_id;
+    exchange->knows_request_id = true;
+    exchange->request_id[0] = '\0';
     if (bi_headers_request_id(&exchange->answer.fields, &id))
-        keep_shown(exchange, to, room, id.text, id.length);
+        keep_shown(exchange, exchange->request_id, sizeof exchange->request_id, id.text, id.length);
+    return exchange->request_id;
 }
 
 /* Everything of the answer that is worth keeping, whatever it turns out to mean. */
@@ -108,7 +115,7 @@ static void keep_answer(bi_exchange *x) {
     memcpy(failure->method, x->request.method, sizeof failure->method);
     bi_bytes_add_text(&failure->path, x->shown_path ? x->shown_path : "");
     add_redacted(&failure->fields, x, bi_bytes_text(&answer->fields), answer->fields.length);
-    bi_exchange_request_id(x, failure->request_id, sizeof failure->request_id);
+    memcpy(failure->request_id, bi_exchange_request_id(x), sizeof failure->request_id);
     if (x->account && x->account->grant_id)
         bi_failure_text(failure->grant_id, sizeof failure->grant_id, x->account->grant_id,
                         strlen(x->account->grant_id));
@@ -147,8 +154,8 @@ static bool in_doubt(bi_exchange *x) {
         if (!bi_failure_is(&x->failure, BI_CODE_SERVER))
             bi_failure_wrap(
                 &x->failure, BI_CODE_REFRESH_UNKNOWN, true,
-                "the answer to a token refresh was lost; tokens that still live go on serving, "
-                "the next call that needs a new one tries again");
+                "the answer to a token refresh was lost; call again: tokens that still live go on "
+                "serving, and another refresh is tried");
         return true;
     case BI_SAFETY_WRITE:
         bi_failure_wrap(
@@ -166,57 +173,65 @@ static bool in_doubt(bi_exchange *x) {
     return false;
 }
 
-static void set_trouble(bi_exchange *x, const char *code, bool retryable, const char *what) {
+/* What happened, the transport's own words for it, and what to do. */
+static void set_trouble(bi_exchange *x, const char *code, bool retryable, const char *what,
+                        const char *advice) {
     const char *detail = x->answer.detail;
-    bi_failure_set(&x->failure, code, "%s%s%s", what, detail[0] ? ": " : "", detail);
+    bi_failure_set(&x->failure, code, "%s%s%s; %s", what, detail[0] ? ": " : "", detail, advice);
     x->failure.retryable = retryable;
 }
 
 static bool judge_trouble(bi_exchange *x) {
     switch (x->answer.trouble) {
     case BI_TROUBLE_RESOLVE:
-        set_trouble(x, BI_CODE_NETWORK, true, "the host's name could not be resolved");
+        set_trouble(x, BI_CODE_NETWORK, true, "the host's name could not be resolved",
+                    "check the host options and the network, or try again later");
         return in_doubt(x);
     case BI_TROUBLE_CONNECT:
-        set_trouble(x, BI_CODE_NETWORK, true, "no connection could be made");
+        set_trouble(x, BI_CODE_NETWORK, true, "no connection could be made",
+                    "check the host options and the network, or try again later");
         return in_doubt(x);
     case BI_TROUBLE_LOST:
-        set_trouble(x, BI_CODE_NETWORK, true, "no answer came");
+        set_trouble(x, BI_CODE_NETWORK, true, "no answer came", "try again");
         return in_doubt(x);
     case BI_TROUBLE_TIMEOUT:
-        set_trouble(x, BI_CODE_TIMEOUT, true,
-                    "no complete answer came in the time allowed; see the option timeout");
+        set_trouble(x, BI_CODE_TIMEOUT, true, "no complete answer came in the time allowed",
+                    "try again, or raise the option timeout");
         return in_doubt(x);
     case BI_TROUBLE_TRUNCATED:
-        set_trouble(x, BI_CODE_RESPONSE, false, "the answer ended before its promised length");
+        set_trouble(x, BI_CODE_RESPONSE, false, "the answer ended before its promised length",
+                    "look at what stands between here and the service, such as a proxy");
         add_excerpt(&x->failure);
         return in_doubt(x);
     case BI_TROUBLE_PROTOCOL:
-        set_trouble(x, BI_CODE_RESPONSE, false, "the answer is not valid HTTP");
+        set_trouble(x, BI_CODE_RESPONSE, false, "the answer is not valid HTTP",
+                    "check the host options and the proxy");
         add_excerpt(&x->failure);
         in_doubt(x);
         return false;
     case BI_TROUBLE_TOO_LARGE:
-        set_trouble(x, BI_CODE_LARGE, false, "the answer is too large");
-        bi_bytes_add_format(&x->failure.message,
-                            "; max_response_bytes is %zu: raise it, or ask for less (limit)",
+        set_trouble(x, BI_CODE_LARGE, false, "the answer is too large",
+                    "raise max_response_bytes, or ask for less (limit)");
+        bi_bytes_add_format(&x->failure.message, "; max_response_bytes is %zu",
                             x->request.max_body);
         if (x->safety != BI_SAFETY_READ)
             bi_bytes_add_text(&x->failure.message, MAYBE_DONE);
         return false;
     case BI_TROUBLE_TLS:
-        set_trouble(x, BI_CODE_TLS, false, "no secure connection could be made");
-        bi_bytes_add_text(&x->failure.message,
-                          "; check the host options, and name an authority of your own in ca_file");
+        set_trouble(x, BI_CODE_TLS, false, "no secure connection could be made",
+                    "check the host options, and name an authority of your own in ca_file");
         return false;
     case BI_TROUBLE_PROXY:
-        set_trouble(x, BI_CODE_PROXY, false, "the proxy does not let the request through");
+        set_trouble(x, BI_CODE_PROXY, false, "the proxy does not let the request through",
+                    "check the option proxy and the environment's proxies");
         return false;
     case BI_TROUBLE_OPTION:
-        set_trouble(x, BI_CODE_ARGUMENT, false, "a network option cannot be used");
+        set_trouble(x, BI_CODE_ARGUMENT, false, "a network option cannot be used",
+                    "check ca_file, cert_file, key_file, proxy and http_version");
         return false;
     case BI_TROUBLE_CANCELLED:
-        set_trouble(x, BI_CODE_CANCELLED, false, "the call was cancelled");
+        set_trouble(x, BI_CODE_CANCELLED, false, "the call was cancelled",
+                    "make it again if it was not meant to be");
         if (x->answer.sent && x->safety != BI_SAFETY_READ)
             bi_bytes_add_text(&x->failure.message, MAYBE_DONE);
         return false;
@@ -247,20 +262,6 @@ static void keep_retry_after(bi_exchange *x, bi_now now) {
             return;
 }
 
-/* Codes that say something which only this client can know. From a server they are words like any other. */
-static bool is_reserved(const char *code) {
-    static const char *const ours[] = {BI_CODE_MEMORY,    BI_CODE_ARGUMENT, BI_CODE_CLOSED,
-                                       BI_CODE_CANCELLED, BI_CODE_NETWORK,  BI_CODE_TLS,
-                                       BI_CODE_PROXY,     BI_CODE_HTTP,     BI_CODE_REDIRECT,
-                                       BI_CODE_RESPONSE,  BI_CODE_UNKNOWN,  BI_CODE_REFRESH_UNKNOWN,
-                                       BI_CODE_STATE,     BI_CODE_LARGE,    BI_CODE_TIMEOUT,
-                                       "pagination_loop", BI_CODE_STORE};
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-        if (strcmp(code, ours[i]) == 0)
-            return true;
-    return false;
-}
-
 static bool is_challenged(const bi_exchange *x, const char *code) {
     bi_bytes error = {0};
     bool same = bi_headers_challenge(&x->answer.fields, "error", &error) &&
@@ -272,7 +273,7 @@ static bool is_challenged(const bi_exchange *x, const char *code) {
 /* The code: the body's `error` first, then a Bearer challenge (RFC 6750, 3.1), then what the status itself says: a 401
  * to a token is about the token, whoever on the way gave it. */
 static void find_code(bi_exchange *x, bi_error_reply *reply) {
-    if (is_reserved(reply->code))
+    if (bi_failure_is_own(reply->code))
         reply->code[0] = '\0';
     if (reply->code[0])
         return;
@@ -328,8 +329,8 @@ static void explain(bi_exchange *x, const bi_error_reply *reply) {
     if (x->failure.retry_after > 0 && strcmp(reply->code, BI_CODE_RATE) == 0)
         bi_bytes_add_format(message, "; try again in %lld s",
                             (long long)((x->failure.retry_after + 999) / 1000));
-    else if (entry && entry->advice)
-        bi_bytes_add_format(message, "; %s", entry->advice);
+    else
+        bi_bytes_add_format(message, "; %s", entry ? entry->advice : OTHERWISE);
 }
 
 /* An answer with a code: the code decides, not the status. */
@@ -363,14 +364,17 @@ static bool judge_uncoded(bi_exchange *x) {
     }
     if (status < 500 && status >= 300) {
         bi_failure_set(&x->failure, BI_CODE_HTTP,
-                       "the service answered with status %ld and no error code", status);
+                       "the service answered with status %ld and no error code; check the path and "
+                       "the host options",
+                       status);
         add_excerpt(&x->failure);
         if (x->safety == BI_SAFETY_NEVER)
             bi_bytes_add_text(&x->failure.message, MAYBE_SPENT);
         return status == 408 && x->safety == BI_SAFETY_READ;
     }
-    bi_failure_set(&x->failure, BI_CODE_SERVER, "the service answered with status %ld and %s",
-                   status, html ? "a web page where JSON was due" : "no error code");
+    bi_failure_set(&x->failure, BI_CODE_SERVER,
+                   "the service answered with status %ld and %s; try again later", status,
+                   html ? "a web page where JSON was due" : "no error code");
     add_excerpt(&x->failure);
     x->failure.retryable = true;
     return in_doubt(x);
@@ -392,7 +396,9 @@ static bool is_success(const bi_exchange *x) {
 }
 
 static void reject_answer(bi_exchange *x, const char *why) {
-    bi_failure_set(&x->failure, BI_CODE_RESPONSE, "the answer cannot be used: %s", why);
+    bi_failure_set(&x->failure, BI_CODE_RESPONSE,
+                   "the answer cannot be used: %s; check that the host options name the service",
+                   why);
     add_excerpt(&x->failure);
 }
 
@@ -413,7 +419,7 @@ static bool judge_message(bi_exchange *x) {
     x->failure.retry_after = retry_after;
     if (!wrong) {
         drop_secret_code(x, &reply);
-        if (!reply.code[0] || is_reserved(reply.code))
+        if (!reply.code[0] || bi_failure_is_own(reply.code))
             bi_failure_text(reply.code, sizeof reply.code, BI_CODE_TOOL, strlen(BI_CODE_TOOL));
         return judge_coded(x, &reply);
     }

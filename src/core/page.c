@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NUMBER_MOST INT64_C(999999999999999999) /* 18 digits: what bi_page_skip takes */
+
 /* A number of the query that was sent; -1 when it is not there or no number. */
 static int64_t asked_number(const bi_page *page, const char *name) {
     bi_bytes value = {0};
@@ -65,7 +67,7 @@ static int64_t last_number(const bi_page *page, int64_t here) {
 /* 0: there is none. */
 static int64_t next_number(const bi_page *page) {
     int64_t here = this_number(page);
-    if (here >= INT64_MAX / 2 || is_by_cursor(page))
+    if (here >= NUMBER_MOST || is_by_cursor(page))
         return 0;
     if (page->has_more >= 0)
         return page->has_more ? here + 1 : 0;

@@ -447,7 +447,14 @@ static bool find_field(bi_source s, size_t at, range *found) {
 
 /* --- Redaction -------------------------------------------------------------------------------- */
 
+/* Whether anything that is looked for begins with this letter: the kinds of tokens, the schemes, the fields. */
+static bool may_begin(char c) {
+    return c != '\0' && strchr("abceiprtABCEIPRT", c) != NULL;
+}
+
 static bool find_secret(bi_source s, size_t at, range *found) {
+    if (!may_begin(s.text[at]))
+        return false;
     return find_token(s, at, found) || find_scheme(s, at, found) || find_field(s, at, found);
 }
 

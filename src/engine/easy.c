@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define MAX_HEAD ((size_t)256 * 1024)
-#define FIRST_RESERVE ((size_t)1024 * 1024)
+#define HEAD_RESERVE ((size_t)500)
+#define FIRST_RESERVE ((size_t)4 * 1024 * 1024) /* at the server's word */
 #define READ_BUFFER 65536L
 
 /* --- The head of the answer ------------------------------------------------------------------- */
@@ -29,6 +30,7 @@ static void begin_head(bi_easy *easy, const char *line, size_t length) {
     int minor = text[6] == '.' && text[7] >= '0' && text[7] <= '9' ? text[7] - '0' : 0;
     const char *space = strchr(text, ' ');
     bi_bytes_reset(&answer->fields);
+    bi_bytes_reserve(&answer->fields, HEAD_RESERVE); /* growing costs a copy and a wipe */
     answer->http_version = major * 10 + minor;
     easy->head_status = space ? strtol(space, NULL, 10) : 0;
     easy->head = BI_HEAD_PARTIAL;
@@ -69,7 +71,7 @@ static size_t read_length(const char *digits, const char *end) {
     return value;
 }
 
-static bool add_field(bi_easy *easy, const char *line, size_t length) {
+static bool add_field(bi_easy *easy, const char *line, size_t length, size_t whole) {
     static const char name[] = "content-length:";
     bi_bytes *fields = &easy->answer->fields;
     if ((*line == ' ' || *line == '\t') && fields->length)
@@ -78,6 +80,8 @@ static bool add_field(bi_easy *easy, const char *line, size_t length) {
         return true; /* not a field; nobody could read it */
     if (length >= sizeof name && strncasecmp(line, name, sizeof name - 1) == 0)
         easy->content_length = read_length(line + sizeof name - 1, line + length);
+    if (whole == length + 2 && line[length] == '\r')
+        return bi_bytes_add(fields, line, whole);
     return bi_bytes_add(fields, line, length) && bi_bytes_add(fields, "\r\n", 2);
 }
 
@@ -102,7 +106,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
     }
     if (length == 0)
         end_head(easy);
-    else if (!add_field(easy, line, length))
+    else if (!add_field(easy, line, length, whole))
         easy->no_memory = true;
     return easy->no_memory ? 0 : whole;
 }
@@ -205,6 +209,7 @@ static long no_signal(void) {
 
 static CURLcode set_callbacks(bi_easy *easy) {
     CHECK(CURLOPT_PRIVATE, easy);
+    CHECK(CURLOPT_CURLU, easy->url);
     CHECK(CURLOPT_ERRORBUFFER, easy->error);
     CHECK(CURLOPT_WRITEFUNCTION, on_body);
     CHECK(CURLOPT_WRITEDATA, easy);
@@ -287,8 +292,11 @@ bi_easy *bi_easy_new(const bi_easy_options *options) {
     if (!easy)
         return NULL;
     easy->options = options;
+    easy->has_gzip = curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ;
     easy->handle = curl_easy_init();
-    if (!easy->handle || set_callbacks(easy) || set_behaviour(easy) || set_tls(easy)) {
+    easy->url = curl_url();
+    if (!easy->handle || !easy->url || set_callbacks(easy) || set_behaviour(easy) ||
+        set_tls(easy)) {
         bi_easy_free(easy);
         return NULL;
     }
@@ -300,6 +308,8 @@ void bi_easy_free(bi_easy *easy) {
         return;
     if (easy->handle)
         curl_easy_cleanup(easy->handle);
+    curl_url_cleanup(easy->url);
+    bi_bytes_clear(&easy->origin);
     bi_free(easy->nodes);
     bi_free(easy);
 }
@@ -331,11 +341,14 @@ static void add_node(bi_easy *easy, size_t *count, char *text) {
 }
 
 /* libcurl only reads the list, so its nodes point into the request: no copies of the token,
- * nothing to wipe. */
+ * nothing to wipe. It looks the list through for each header that it might add itself: what only
+ * concerns bodies is left out where there is none. And it writes a request byte by byte, what it
+ * adds itself even twice, so its list of all codings is left out for the one that matters. */
 static CURLcode set_fields(bi_easy *easy) {
-    static char no_expect[] = "Expect:", no_accept[] = "Accept:", no_type[] = "Content-Type:";
+    static char no_expect[] = "Expect:", no_accept[] = "Accept:", no_type[] = "Content-Type:",
+                gzip[] = "Accept-Encoding: gzip";
     const bi_wire_request *request = easy->request;
-    size_t room = count_fields(request) + 3, count = 0;
+    size_t room = count_fields(request) + 4, count = 0;
     if (room > easy->node_room) {
         struct curl_slist *nodes = bi_realloc(easy->nodes, room * sizeof *nodes);
         if (!nodes)
@@ -343,15 +356,18 @@ static CURLcode set_fields(bi_easy *easy) {
         easy->nodes = nodes;
         easy->node_room = room;
     }
-    add_node(easy, &count, no_expect);
     if (!has_field(request, no_accept))
         add_node(easy, &count, no_accept);
-    if (!has_field(request, no_type))
+    if (easy->has_gzip && !has_field(request, "Accept-Encoding:"))
+        add_node(easy, &count, gzip);
+    if (request->has_body)
+        add_node(easy, &count, no_expect);
+    if (request->has_body && !has_field(request, no_type))
         add_node(easy, &count, no_type);
     char *field = request->fields.data, *end = field + request->fields.length;
     for (; field && field < end; field += strlen(field) + 1)
         add_node(easy, &count, field);
-    return curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, easy->nodes);
+    return curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, count ? easy->nodes : NULL);
 }
 
 static CURLcode set_body(bi_easy *easy) {
@@ -375,6 +391,10 @@ static CURLcode set_method(bi_easy *easy) {
     /* A read function without a seek protects a body; without one, only a connection nobody used
      * before does. */
     bool fresh = easy->must_be_fresh || (request->once && request->body.length == 0);
+    bool is_plain = get && !request->has_body && !fresh;
+    if (is_plain && easy->is_plain)
+        return CURLE_OK;
+    easy->is_plain = is_plain;
     CHECK(CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
     if (request->has_body)
         return set_body(easy);
@@ -413,15 +433,51 @@ static CURLcode set_version(bi_easy *easy, const bi_url *url) {
     return CURLE_OK;
 }
 
-static CURLcode set_url(bi_easy *easy) {
-    const bi_wire_request *request = easy->request;
+/* Escapes and bytes beyond ASCII are changed by libcurl in another way when it gets the path alone. */
+static bool is_plain_path(const char *path) {
+    if (*path != '/')
+        return false;
+    while (*path > ' ' && *path < 0x7F && *path != '%' && *path != '?')
+        path++;
+    return *path == '\0';
+}
+
+/* A path at the origin of the request before; NULL: the URL is more than that. */
+static const char *path_at_same_origin(const bi_easy *easy, const bi_bytes *url) {
+    const bi_bytes *origin = &easy->origin;
+    bool same = origin->length && url->length > origin->length &&
+                memcmp(url->data, origin->data, origin->length) == 0;
+    const char *path = same ? url->data + origin->length : "";
+    return is_plain_path(path) ? path : NULL;
+}
+
+/* Proxy and version hang on the origin alone. It is noted when all of it is set. */
+static CURLcode set_whole_url(bi_easy *easy, const char *text, size_t length) {
     bi_url url;
-    const char *text = bi_bytes_text(&request->url);
-    if (bi_url_parse(&url, text, request->url.length) != NULL)
+    bi_bytes_reset(&easy->origin);
+    if (bi_url_parse(&url, text, length) != NULL ||
+        curl_url_set(easy->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
         return CURLE_URL_MALFORMAT;
-    CHECK(CURLOPT_URL, text);
     CURLcode code = set_proxy(easy, &url);
-    return code ? code : set_version(easy, &url);
+    if (!code)
+        code = set_version(easy, &url);
+    easy->has_query = url.query.text != NULL;
+    if (!code && !bi_bytes_add(&easy->origin, text, (size_t)(url.path.text - text)))
+        code = CURLE_OUT_OF_MEMORY;
+    return code;
+}
+
+/* libcurl takes an URL apart for each transfer; one that it has in parts already spares that. */
+static CURLcode set_url(bi_easy *easy) {
+    const bi_bytes *url = &easy->request->url;
+    const char *path = path_at_same_origin(easy, url);
+    if (!path)
+        return set_whole_url(easy, bi_bytes_text(url), url->length);
+    CURLUcode code = curl_url_set(easy->url, CURLUPART_PATH, path, 0);
+    if (!code && easy->has_query)
+        code = curl_url_set(easy->url, CURLUPART_QUERY, NULL, 0);
+    easy->has_query = false;
+    return code ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 }
 
 static void reset(bi_easy *easy) {
@@ -438,7 +494,9 @@ CURLcode bi_easy_prepare(bi_easy *easy, const bi_wire_request *request, bi_wire_
     easy->answer = answer;
     int64_t timeout = request->connect_timeout;
     long milliseconds = timeout < 1 ? 1 : timeout > 86400000 ? 86400000 : (long)timeout;
-    CHECK(CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+    if (milliseconds != easy->connect_timeout)
+        CHECK(CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+    easy->connect_timeout = milliseconds;
     CURLcode code = set_url(easy);
     if (!code)
         code = set_method(easy);
@@ -447,7 +505,8 @@ CURLcode bi_easy_prepare(bi_easy *easy, const bi_wire_request *request, bi_wire_
 
 void bi_easy_finish(bi_easy *easy) {
     SET(CURLOPT_HTTPHEADER, NULL);
-    SET(CURLOPT_POSTFIELDS, NULL);
+    if (easy->request->has_body)
+        SET(CURLOPT_POSTFIELDS, NULL);
     easy->request = NULL;
     easy->answer = NULL;
     easy->owner = NULL;

@@ -28,6 +28,7 @@ typedef struct bi_easy_options {
 
 typedef struct bi_easy {
     CURL *handle;                   /* owned */
+    CURLU *url;                     /* owned: of the request, in parts */
     struct bi_easy *next;           /* borrowed: in the pool's list of idle ones */
     void *owner;                    /* borrowed: whose request it carries; NULL while idle */
     const bi_easy_options *options; /* borrowed */
@@ -35,6 +36,11 @@ typedef struct bi_easy {
     bi_wire_answer *answer;         /* borrowed; NULL while idle */
     struct curl_slist *nodes; /* owned: the header list; the texts are the request's, borrowed */
     size_t node_room;
+    bi_bytes
+        origin; /* what `url` begins with, and proxy and version were chosen for; may be empty */
+    bool has_query;       /* `url` has */
+    bool is_plain;        /* the handle stands at a GET that may use any connection */
+    long connect_timeout; /* as it was set, milliseconds */
     size_t body_sent;
     size_t head_size;      /* of all heads together */
     size_t content_length; /* as announced; 0 unknown */
@@ -45,6 +51,7 @@ typedef struct bi_easy {
     bool may_be_http2;
     bool must_be_fresh; /* libcurl 7 breaks the frames on a kept connection of plain HTTP/2 */
 
+    bool has_gzip;  /* this libcurl can undo it */
     bool guarded;   /* this libcurl tells when it does (7.80) */
     bool too_large; /* a limit was exceeded */
     bool no_memory; /* an allocation failed in a callback */

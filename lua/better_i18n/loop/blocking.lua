@@ -2,7 +2,8 @@
 -- at once is script.lua.
 
 local core = require "better_i18n.core"
-local waiters = require "better_i18n.loop.waiters"
+
+local loaded = package.loaded
 
 return {
   name = "blocking",
@@ -10,6 +11,9 @@ return {
   wait = core.wait,
   -- The engine sleeps too: what arrives for others meanwhile is taken in.
   sleep = core.wait,
-  -- Coroutines of an event loop may wait for what a blocking call has ended.
-  wake = waiters.wake,
+  -- Coroutines of an event loop may wait for what a blocking call has ended; without one nobody has loaded these.
+  wake = function(thing)
+    local waiters = loaded["better_i18n.loop.waiters"]
+    if waiters then waiters.wake(thing) end
+  end,
 }

@@ -1,7 +1,8 @@
 -- The event loops by name, each loaded when it is asked for (better_i18n.loop.blocking).
 
-return setmetatable({}, {
-  __index = function(loops, name)
+---@type better_i18n.loops
+local loops = setmetatable({}, {
+  __index = function(self, name)
     if type(name) ~= "string" then return nil end
     local module = "better_i18n.loop." .. name
     local found, loop = pcall(require, module)
@@ -9,7 +10,9 @@ return setmetatable({}, {
       if tostring(loop):find("module '" .. module .. "' not found", 1, true) then return nil end
       error(loop, 0)
     end
-    rawset(loops, name, loop)
+    rawset(self, name, loop)
     return loop
   end,
 })
+
+return loops

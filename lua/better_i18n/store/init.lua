@@ -1,8 +1,9 @@
 -- The stores by name, each loaded when it is asked for (better_i18n.store.file). A store keeps the tokens of many
 -- clients for several processes; what one is made of is in contract.lua.
 
-return setmetatable({}, {
-  __index = function(stores, name)
+---@type better_i18n.stores
+local stores = setmetatable({}, {
+  __index = function(self, name)
     if type(name) ~= "string" then return nil end
     local module = "better_i18n.store." .. name
     local found, store = pcall(require, module)
@@ -10,7 +11,9 @@ return setmetatable({}, {
       if tostring(store):find("module '" .. module .. "' not found", 1, true) then return nil end
       error(store, 0)
     end
-    rawset(stores, name, store)
+    rawset(self, name, store)
     return store
   end,
 })
+
+return stores

@@ -112,8 +112,10 @@ return function(options)
     local answered, reply, problem = carry(...)
     if answered then return reply end
     problem = clean(problem, options)
-    if reply == "refused" then fail(("%s refused a command: %s"):format(options.place, problem)) end
-    fail(("%s cannot be reached: %s"):format(options.place, problem))
+    if reply == "refused" then
+      fail(("%s refused a command: %s; check its password, rights and version"):format(options.place, problem))
+    end
+    fail(("%s cannot be reached: %s; see that it runs, and check the store's options"):format(options.place, problem))
   end
 
   local function record_key(key) return options.prefix .. "record:" .. key end

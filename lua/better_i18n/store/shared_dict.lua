@@ -56,7 +56,7 @@ return function(name)
       fail(("the dictionary '%s' has no memory left for %s: make it larger (lua_shared_dict %s …;)"):format(
         name, what, name))
     end
-    fail(("the dictionary '%s' does not take %s: %s"):format(name, what, tostring(problem)))
+    fail(("the dictionary '%s' does not take %s: %s; make it larger"):format(name, what, tostring(problem)))
   end
 
   -- The newest version's number and text; nil text: there is no record; nil number: there never was one.
@@ -132,7 +132,7 @@ return function(name)
       end
       pcall(ngx.sleep, PAUSE)
     end
-    fail(("the dictionary '%s' is held by another worker's save"):format(name))
+    fail(("the dictionary '%s' is held by another worker's save; try again"):format(name))
   end
 
   local function give_back(done, ok, ...)

@@ -71,6 +71,7 @@ local rows = {
 }
 
 local answers = {
+  rows = rows,
   --- The tools that change something.
   writes = {
     createKeys = true, updateKeys = true, setTranslations = true, deleteKeys = true, publishTranslations = true,

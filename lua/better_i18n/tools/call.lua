@@ -35,9 +35,15 @@ function call.arguments(where, kind, given)
 end
 
 --- Raises when the call could not be made with these arguments and options; sends nothing.
-function call.check(where, client, tool, wire, options)
+-- @param own (string) an option that the method took out before, for messages; or nil
+function call.check(where, client, tool, wire, options, own)
   local ok, problem = pcall(core.tool, client, tool, wire, options)
-  if not ok then error(call.renamed(where, problem), 0) end
+  if ok then return end
+  problem = call.renamed(where, problem)
+  if own and core.is_error(problem) then
+    problem.message = problem.message:gsub("; known are: .*", function(known) return known .. ", " .. own end)
+  end
+  error(problem, 0)
 end
 
 --- @return data with long names, response
@@ -49,7 +55,8 @@ function call.tool(where, client, tool, wire, options)
   if long then return long, response end
   error(core.error {
     code = answers.writes[tool] and "outcome_unknown" or "invalid_response", status = response.status,
-    message = ("%s: the tool %s answered, but %s"):format(where, tool, problem),
+    message = ("%s: the tool %s answered, but %s; %s"):format(where, tool, problem, answers.writes[tool]
+      and "look whether it was done before sending it again" or "check mcp_url, or see what call_tool gives"),
   }, 0)
 end
 
@@ -60,7 +67,7 @@ function call.listed(where, tool, answer, response, field)
   if type(items) ~= "table" then
     error(core.error {
       code = "invalid_response", status = response.status,
-      message = ("%s: the tool %s answered without a list of %s"):format(where, tool, field),
+      message = ("%s: the tool %s answered without a list of %s; see what call_tool gives"):format(where, tool, field),
     }, 0)
   end
   response.total, response.answer = answer.total, answer

@@ -3,6 +3,7 @@
 
 local core = require "better_i18n.core"
 
+local unpack = unpack or table.unpack
 local kinds = {}
 
 local function describe(value)
@@ -145,8 +146,8 @@ function kinds.list(kind, most)
   end
 end
 
-local function known_names(fields)
-  local names = {}
+local function known_names(fields, others)
+  local names = { unpack(others or {}) }
   for name in pairs(fields) do names[#names + 1] = name end
   table.sort(names)
   return table.concat(names, ", ")
@@ -154,12 +155,13 @@ end
 
 --- A table with these fields and no others.
 -- @param fields (table) name → { kind, required = boolean, wire = its name on the wire, if that is another }
-function kinds.object(fields)
+-- @param others (table) names that the caller takes out before, for messages; or nil
+function kinds.object(fields, others)
   return function(value)
     if type(value) ~= "table" then return wrong("a table", value) end
     for name in next, value do
       if not fields[name] then
-        return false, ("is not known; known are: %s"):format(known_names(fields)), "." .. tostring(name)
+        return false, ("is not known; known are: %s"):format(known_names(fields, others)), "." .. tostring(name)
       end
     end
     local wire = {}

@@ -112,11 +112,16 @@ local function send(job, first, last)
   return call.tool(job.where, job.client, job.tool, job.arguments, job.options)
 end
 
+-- The request was too large, not the answer to it.
+local function is_refused_as_large(problem) return problem.status == 413 end
+
 -- Whether a request that ended in this error may have been carried out. A tool that failed without a code may have
--- done a part of its work; one that was called off may have been under way.
+-- done a part of its work; one whose answer was too large to be read has; one that was called off may have been under
+-- way.
 local function is_doubtful(problem)
   local code = problem.code
   if code == "outcome_unknown" or code == "tool_error" then return true end
+  if code == "too_large" then return not is_refused_as_large(problem) end
   return (code == "cancelled" or code == "closed" or code == "timeout") and (problem.attempts or 0) > 0
 end
 
@@ -126,7 +131,7 @@ local function annotate(job, problem, first, last)
   problem.done = job.result
   problem.doubtful = doubtful and slice(job.items, first, last) or core.array {}
   problem.rest = slice(job.items, doubtful and last + 1 or first, count)
-  if problem.code == "too_large" then
+  if is_refused_as_large(problem) then
     problem.message = ("%s; it is %s, which is too large even alone"):format(problem.message, job.describe(first))
   end
   if count > 1 then
@@ -151,7 +156,7 @@ return function(job)
     if ok then
       merge(job, answer, first, last)
       first, response = last + 1, about
-    elseif core.is_error(answer) and answer.status == 413 and last > first then
+    elseif core.is_error(answer) and is_refused_as_large(answer) and last > first then
       job.bytes = math.floor(bytes / 2)
     else
       error(annotate(job, answer, first, last), 0)
