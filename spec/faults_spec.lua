@@ -20,7 +20,11 @@ end
 
 local count = 0
 
-for number, world in ipairs(worlds.list()) do
+-- On PUC Lua 5.1 every call blocks, in whichever world: once is enough for all of it.
+local can_wait = require "better_i18n.loop.current".can_yield
+local list = server.full and not can_wait and { worlds.blocking } or worlds.list()
+
+for number, world in ipairs(list) do
   describe("in the world " .. world.name, function()
     local before
 
@@ -44,7 +48,7 @@ for number, world in ipairs(worlds.list()) do
 
     for _, fault in ipairs(expected.names) do
       it("every call meets " .. fault, function()
-        local names, step = server.choose(fault, number, #worlds.list())
+        local names, step = server.choose(fault, number, #list)
         local result = world.run(function() return cell.run_all(target, fault, names, step, world.together) end)
         assert.same({}, result.problems)
         count = count + result.cells
@@ -59,6 +63,6 @@ end
 it("what must not arrive did not arrive", function() assert.same({}, server.complaints()) end)
 
 it("cells were run", function()
-  assert.is_true(count > (server.full and 50000 or 1000), count .. " cells")
+  assert.is_true(count > (server.full and 40000 or 1000), count .. " cells")
   if os.getenv "BETTER_I18N_COUNT" then io.stderr:write(count, " cells\n") end
 end)
