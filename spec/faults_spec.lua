@@ -5,6 +5,7 @@ local cell = require "spec.faults.cell"
 local expected = require "spec.faults.table"
 local process = require "spec.support.process"
 local server = require "spec.faults.server"
+local socket = require "socket"
 local worlds = require "spec.support.worlds"
 
 local target
@@ -19,7 +20,11 @@ end
 
 local count = 0
 
-for number, world in ipairs(worlds.list()) do
+-- On PUC Lua 5.1 every call blocks, in whichever world: once is enough for all of it.
+local can_wait = require "better_i18n.loop.current".can_yield
+local list = server.full and not can_wait and { worlds.blocking } or worlds.list()
+
+for number, world in ipairs(list) do
   describe("in the world " .. world.name, function()
     local before
 
@@ -30,15 +35,20 @@ for number, world in ipairs(worlds.list()) do
       before = open_descriptors()
     end)
 
-    -- One more or less: the pipe that counts them may still be open on our side when it looks.
+    -- One more or less: the pipe that counts them may still be open on our side when it looks. A lookup that was given
+    -- up goes on in the system's resolver for some seconds, with a socket.
     local function check_descriptors()
-      local after = open_descriptors()
+      local after, stop = open_descriptors(), socket.gettime() + 20
+      while after > before + 1 and socket.gettime() < stop do
+        socket.sleep(0.2)
+        after = open_descriptors()
+      end
       assert.is_true(math.abs(after - before) <= 1, before .. " descriptors before, " .. after .. " after")
     end
 
     for _, fault in ipairs(expected.names) do
       it("every call meets " .. fault, function()
-        local names, step = server.choose(fault, number, #worlds.list())
+        local names, step = server.choose(fault, number, #list)
         local result = world.run(function() return cell.run_all(target, fault, names, step, world.together) end)
         assert.same({}, result.problems)
         count = count + result.cells
@@ -53,6 +63,6 @@ end
 it("what must not arrive did not arrive", function() assert.same({}, server.complaints()) end)
 
 it("cells were run", function()
-  assert.is_true(count > (server.full and 50000 or 1000), count .. " cells")
+  assert.is_true(count > (server.full and 40000 or 1000), count .. " cells")
   if os.getenv "BETTER_I18N_COUNT" then io.stderr:write(count, " cells\n") end
 end)

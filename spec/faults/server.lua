@@ -17,13 +17,15 @@ local function copy_for_all(path)
   return copy
 end
 
+local IDLE = 3600 -- the whole matrix takes its time, and hosts where nothing may arrive are asked at its end
+
 local elsewhere, raw
 
 --- @return the table that spec/faults/cell.lua takes; plain, so that it can be sent to another process
 function server.start()
   sandbox.start()
-  elsewhere = raw_server.start 'return function(_, connection) connection:json "{}" end'
-  raw = raw_server.start(('return require("spec.faults.service")(%q)'):format(elsewhere.url))
+  elsewhere = raw_server.start('return function(_, connection) connection:json "{}" end', IDLE)
+  raw = raw_server.start(('return require("spec.faults.service")(%q)'):format(elsewhere.url), IDLE)
   server.before = sandbox.counters().total
   server.ca_file = copy_for_all(sandbox.CA_FILE)
   return {

@@ -105,7 +105,8 @@ return function(elsewhere)
     answer.request = request
     if not meets(selected, request) then return kinds.none(connection, answer) end
     local first, second = kinds.bytes(answer)
-    selected.cell.head, selected.cell.length = #first, #first + #second
+    -- Of chunks nobody misses the very last byte, a line feed.
+    selected.cell.head, selected.cell.length = #first, #first + #second - (answer.chunked and 1 or 0)
     local act = assert(kinds[selected.fault], selected.fault)
     act(connection, answer, selected.n, { later = later, elsewhere = elsewhere })
   end

@@ -30,13 +30,13 @@ function Server:stop()
   os.remove(self.script)
 end
 
---- Starts one.
-function raw_server.start(code)
+--- Starts one. It ends by itself after so many seconds (120) without a request.
+function raw_server.start(code, idle)
   local server = setmetatable({ script = os.tmpname() }, Server)
   local file = assert(io.open(server.script, "w"))
   file:write(code)
   file:close()
-  server.pipe = io.popen(table.concat({ "exec", LUA, MAIN, server.script }, " "))
+  server.pipe = io.popen(table.concat({ "exec", LUA, MAIN, server.script, idle }, " "))
   server.port = assert(server.pipe:read "*n", "the raw server does not start")
   server.url = "http://127.0.0.1:" .. server.port
   return server

@@ -5,7 +5,7 @@ local cjson = require "cjson"
 local socket = require "socket"
 
 local answer = assert(loadfile(arg[1]))()
-local IDLE = 120 -- seconds without a request after which nobody wants it any more
+local IDLE = tonumber(arg[2]) or 120 -- seconds without a request after which nobody wants it any more
 
 local listener = assert(socket.bind("127.0.0.1", 0, 64))
 local connections, log, serial = {}, {}, 0
