@@ -1,5 +1,5 @@
--- The fault matrix (spec/faults/table.lua) in a real Neovim without a screen: under BETTER_I18N_FULL=1 all of it, else a
--- sample.
+-- The fault matrix (spec/faults/table.lua) in a real Neovim without a screen: under BETTER_I18N_FULL=1 all of it, else
+-- a sample.
 local cjson = require "cjson"
 local expected = require "spec.faults.table"
 local server = require "spec.faults.server"
@@ -34,7 +34,9 @@ local MAIN = [[
     vim.schedule(function() before = descriptors() end)
     for _, part in ipairs(work.parts) do
       local ok, result = pcall(run, part)
-      for _, text in ipairs(ok and result.problems or { tostring(result) }) do out:write(part.fault, ": ", text, "\n") end
+      for _, text in ipairs(ok and result.problems or { tostring(result) }) do
+        out:write(part.fault, ": ", text, "\n")
+      end
       out:write(ok and result.cells or 0, " cells\n")
     end
   end, function(problem)

@@ -26,7 +26,8 @@ local function descriptors() return host.descriptors(worker) - host.connections(
 setup(function()
   assert(service.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   local target = server.start()
-  nginx = host.start { app = { faults = target, client = { base_url = target.url, installation_token = "bi_oat_1234" } } }
+  local client = { base_url = target.url, installation_token = "bi_oat_1234" }
+  nginx = host.start { app = { faults = target, client = client } }
   run("none", { me = "always" }, 1)
   worker, port = nginx:workers()[1], tonumber(target.url:match ":(%d+)$")
   nginx:get "/content/collect"

@@ -8,7 +8,7 @@ function rules.reset()
 end
 
 -- rule: kind, and optionally method, path (prefix), pattern (Lua pattern), grant_id, client_id, tool and rpc_method
--- (of an MCP request), on_connection_request, chance (0 to 1: of such requests so many meet it), skip, times (a number or
+-- (of an MCP request), on_connection_request, chance (0 to 1: of such requests so many meet it), skip, times (number or
 -- "always"), and the kind's own fields.
 function rules.add(rule)
   rule.id, next_id = next_id, next_id + 1

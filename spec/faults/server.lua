@@ -44,7 +44,7 @@ function server.complaints()
   local texts = {}
   for _, request in ipairs(elsewhere:requests()) do texts[#texts + 1] = "a redirect was followed: " .. request.head end
   for _, request in ipairs(raw:requests()) do
-    if request.head:find("canary_", 1, true) then texts[#texts + 1] = "a token was shown to a proxy: " .. request.head end
+    if request.head:find("canary_", 1, true) then texts[#texts + 1] = "a proxy was shown a token: " .. request.head end
   end
   if sandbox.counters().total ~= server.before then texts[#texts + 1] = "a request passed a bad certificate" end
   return texts
