@@ -1,5 +1,6 @@
 -- The soak run (make soak N=…): so many calls of several clients at once against a sandbox whose tokens live a few
--- seconds and which fails one request in a hundred, in every way it can. At the end all calls are accounted for, and memory,
+-- seconds and which fails one request in a hundred, in every way it can. At the end all calls are accounted for, and
+-- memory,
 -- descriptors and threads are what they were. Usage: lua spec/soak.lua [calls]
 local better_i18n = require "better_i18n"
 local core = require "better_i18n.core"
@@ -191,8 +192,8 @@ local function check_calls(counters)
   end
   table.sort(codes, function(a, b) return failed[a] > failed[b] end)
   for _, code in ipairs(codes) do print(("        %-24s %d"):format(code, failed[code])) end
-  local failed = sum - succeeded
-  check(started == CALLS and sum == started, "%d started = %d succeeded + %d failed", started, succeeded, failed)
+  local lost = sum - succeeded
+  check(started == CALLS and sum == started, "%d started = %d succeeded + %d failed", started, succeeded, lost)
   check(sent == attempts, "%d requests of calls = %d attempts told", sent, attempts)
   local all = sent + renewals
   check(counters.total <= all and all - counters.total <= unanswered,
