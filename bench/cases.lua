@@ -49,11 +49,11 @@ local function document(kind, base, goals)
   end
   list[#list + 1] = command("lua-http + lua-cjson, LuaJIT", "luajit bench/peers/lua_http.lua " .. to, { times = 0.5 })
   list[#list + 1] = command("Node's fetch", "node bench/peers/fetch.mjs " .. to, {
-    environment = "NODE_EXTRA_CA_CERTS=" .. ca_file, uncounted = true,
+    environment = "NODE_EXTRA_CA_CERTS=" .. ca_file, uncounted = true, times = 0.25,
   })
   if kind == "small" and from == "" then
     list[#list + 1] = command("curl by io.popen, Lua 5.4", "lua5.4 bench/peers/popen.lua " .. to, {
-      uncounted = true, times = 0.03,
+      uncounted = true, times = 0.02,
     })
   end
   return ours(list, ("bench/peers/ours.lua %s %s %%d%s"):format(kind, base, from), goals)
@@ -81,22 +81,23 @@ end
 local SMALL = { instructions = 0.85, cpu = 1.00, calls = 5 }
 
 -- `lengths`: short and long run for instructions and system calls; `timed`: for times, in so many `rounds` (5);
--- `resident`: the length of the run whose memory is shown.
+-- `resident`: the length of the run whose memory is shown; `at_least`: microseconds below which no round can end, so
+-- that a smaller difference is noise and no figure.
 local cases = {
   { key = "small", name = "small call (300 bytes), http", commands = document("small", url, SMALL),
-    lengths = { 100, 600 }, timed = { 200, 2200 } },
+    lengths = { 100, 500 }, timed = { 100, 1100 } },
   { key = "small_tls", name = "small call, https with HTTP/2", commands = document("small", secure_url, SMALL),
-    lengths = { 100, 600 }, timed = { 200, 2200 } },
+    lengths = { 100, 500 }, timed = { 100, 1100 } },
   { key = "list", name = "list of 100 projects (30 KB), http",
     commands = document("list", url, { instructions = 0.70 }),
-    lengths = { 10, 60 }, timed = { 20, 420 } },
+    lengths = { 10, 40 }, timed = { 20, 220 } },
   { key = "large", name = "document of 10,000 keys (2 MB), http",
     commands = document("large", url, { instructions = 0.75, resident = 27 }),
-    lengths = { 1, 5 }, timed = { 2, 22 }, resident = 1 },
+    lengths = { 1, 4 }, timed = { 1, 9 }, resident = 10 },
   { key = "many", name = "1,000 calls of 50 ms at once, HTTP/1.1", commands = many(url),
-    lengths = { 1, 3 }, timed = { 1, 6 } },
+    lengths = { 1, 3 }, timed = { 1, 9 }, at_least = 50000 },
   { key = "many_tls", name = "the same over HTTP/2 on one connection", commands = many(secure_url),
-    lengths = { 1, 3 }, timed = { 1, 6 } },
+    lengths = { 1, 3 }, timed = { 1, 9 }, at_least = 50000 },
   { key = "load", name = "loading", commands = load(), lengths = { 0, 1 }, timed = { 0, 1 }, rounds = 15 },
   { key = "idle", name = "10,000 idle clients", resident = 10000,
     commands = ours({ command("libcurl easy handles alone", "build/bench/load %d") }, "bench/idle.lua %d",

@@ -56,7 +56,11 @@ local function measure_case(case)
   if case.lengths then
     progress(case.name, "times")
     local times = measure.times(case.commands, QUICK and 1 or case.rounds or 5)
-    for number, row in ipairs(figures) do row.cpu, row.elapsed = times[number].cpu, times[number].elapsed end
+    for number, row in ipairs(figures) do
+      row.cpu, row.elapsed = times[number].cpu, times[number].elapsed
+      -- Whatever could not have been so fast was not measured, CPU of the same runs included.
+      if row.elapsed < (case.at_least or 0) then row.cpu, row.elapsed = nil, nil end
+    end
   end
   return figures
 end
@@ -79,7 +83,9 @@ local function verdict(command, row, reference)
   for _, name in ipairs { "instructions", "cpu", "elapsed", "calls", "resident", "milliseconds" } do
     local goal = command.goals and command.goals[name]
     local amount = AMOUNTS[name]
-    if goal then
+    if goal and not (row[amount and amount[2] or name] and reference[amount and amount[2] or name]) then
+      parts[#parts + 1] = ("%s not measured"):format(name)
+    elseif goal then
       local value = amount and row[amount[2]] / amount[3] or row[name] / reference[name]
       -- A figure counts as it is printed: 5.004 system calls are 5.0.
       local reached = tonumber((amount and "%.1f" or "%.2f"):format(value)) <= goal
@@ -92,10 +98,11 @@ end
 
 local function pad(text, width) return text .. (" "):rep(width - utf8.len(text)) end
 
-local function cell(column, value, reference)
-  if not value then return pad("-", 13) end
+local function cell(column, value, reference, is_reference)
   local key, _, show = table.unpack(column)
-  if value == reference then return pad(show(value), 13) end
+  if not value then return pad("-", 13) end
+  if is_reference then return pad(show(value), 13) end
+  if not reference then return pad("?", 13) end
   local ratio = ("%.2f"):format(value / reference)
   return pad((key == "calls" or key == "resident") and ratio .. " " .. show(value) or ratio, 13)
 end
@@ -105,7 +112,7 @@ local function print_case(case, figures)
   for number, row in ipairs(figures) do
     local cells = { pad("  " .. case.commands[number].name, 36) }
     for _, column in ipairs(COLUMNS) do
-      cells[#cells + 1] = cell(column, row[column[1]], figures[1][column[1]])
+      cells[#cells + 1] = cell(column, row[column[1]], figures[1][column[1]], number == 1)
     end
     print((table.concat(cells) .. verdict(case.commands[number], row, figures[1])):match "^(.-) *$")
   end
