@@ -276,8 +276,7 @@ void fake_store_clear(fake_store *store) {
     bi_record_clear(&store->record);
 }
 
-/* False: no memory, as a store's own. */
-static bool copy_record(bi_record *to, const bi_record *from) {
+bool fake_copy_record(bi_record *to, const bi_record *from) {
     bi_record_clear(to);
     *to = *from; /* what is owned is copied below */
     to->refresh = to->access = to->installation = (bi_secret){0};
@@ -295,7 +294,7 @@ static bool copy_record(bi_record *to, const bi_record *from) {
 static void store_load(fake *f, bi_flight *flight) {
     fake_store *store = f->store;
     f->version = store->version;
-    if (store->version && !copy_record(&flight->record, &store->record)) {
+    if (store->version && !fake_copy_record(&flight->record, &store->record)) {
         bi_record_clear(&flight->record);
         bi_flight_note(flight, BI_STORE_FAILED, "no memory");
         return;

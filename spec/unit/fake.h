@@ -89,6 +89,8 @@ bi_call *fake_call(fake *f, const char *name);
 /* The account's record is in that store from now on. */
 void fake_add_store(fake *f, fake_store *store);
 void fake_store_clear(fake_store *store);
+/* What a store hands out and takes in are copies. False: no memory. */
+bool fake_copy_record(bi_record *to, const bi_record *from);
 /* Does what a flight asks of the store; false when the need is another. */
 bool fake_serve_store(fake *f, bi_need need, bi_flight *flight);
 

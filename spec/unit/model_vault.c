@@ -1,21 +1,7 @@
 /* The store of the model: a record, a version and a lock with a lease for each tenant. It may fail before or after it
  * has done what was asked, and a lease ends whether or not its holder has noticed. */
+#include "fake.h"
 #include "model.h"
-
-static bool copy_record(bi_record *to, const bi_record *from) {
-    bi_record_clear(to);
-    *to = *from; /* what is owned is copied below */
-    to->refresh = to->access = to->installation = (bi_secret){0};
-    to->scopes = to->projects = (bi_names){0};
-    to->seeds = to->seen = (bi_digests){0};
-    bi_digests_merge(&to->seeds, &from->seeds);
-    bi_digests_merge(&to->seen, &from->seen);
-    return bi_secret_set(&to->refresh, from->refresh.text, from->refresh.length) &&
-           bi_secret_set(&to->access, from->access.text, from->access.length) &&
-           bi_secret_set(&to->installation, from->installation.text, from->installation.length) &&
-           bi_names_copy(&to->scopes, &from->scopes) &&
-           bi_names_copy(&to->projects, &from->projects);
-}
 
 static bi_outcome load(model *m, model_task *task) {
     int from = task->tenant;
@@ -25,7 +11,7 @@ static bi_outcome load(model *m, model_task *task) {
     m->process[task->process].version[task->tenant] = vault->version;
     if (!vault->version)
         return BI_STORE_NOT;
-    copy_record(&task->flight->record, &vault->record);
+    fake_copy_record(&task->flight->record, &vault->record);
     return BI_STORE_DONE;
 }
 
