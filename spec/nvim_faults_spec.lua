@@ -2,18 +2,10 @@
 -- a sample.
 local cjson = require "cjson"
 local expected = require "spec.faults.table"
+local headless = require "spec.support.headless"
 local server = require "spec.faults.server"
 
-local function shell(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
-
--- One Lua tests it for all, as nvim_spec.lua does.
-if not shell "command -v nvim >/dev/null 2>&1" or (os.getenv "BETTER_I18N_LUA" or "lua5.4"):find "lua5%.[13]" then
-  pending "Neovim is not here, or it was tested under another Lua"
-  return
-end
+if not headless.is_here() then return end
 
 local SHARE = 3 -- the sample: of so many worlds this is one
 
@@ -52,7 +44,7 @@ local MAIN = [[
 local target
 
 setup(function()
-  assert(shell "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(headless.shell "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   target = server.start()
   target.world = "nvim"
 end)

@@ -1,18 +1,12 @@
 -- examples/neovim in a real Neovim without a screen, against the sandbox, whose consent page stands for the browser and
 -- the user; and with better_i18n.testing where an answer has to be a certain one. The plugin finds its build by itself.
 local expect = require "spec.support.expect"
+local headless = require "spec.support.headless"
 local sandbox = require "spec.support.sandbox"
 
-local function shell(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
+if not headless.is_here() then return end
 
--- One Lua tests it for all: what runs here only starts Neovim.
-if not shell "command -v nvim >/dev/null 2>&1" or (os.getenv "BETTER_I18N_LUA" or "lua5.4"):find "lua5%.[13]" then
-  pending "Neovim is not here, or it was tested under another Lua"
-  return
-end
+local shell = headless.shell
 
 setup(function()
   assert(shell "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")

@@ -4,23 +4,15 @@
 local cases = require "spec.conformance.cases"
 local cjson = require "cjson"
 local expect = require "spec.support.expect"
+local headless = require "spec.support.headless"
 local sandbox = require "spec.support.sandbox"
 
-local function shell(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
-
--- One Lua tests it for all: what runs here only starts Neovim.
-if not shell "command -v nvim >/dev/null 2>&1" or (os.getenv "BETTER_I18N_LUA" or "lua5.4"):find "lua5%.[13]" then
-  pending "Neovim is not here, or it was tested under another Lua"
-  return
-end
+if not headless.is_here() then return end
 
 local grant
 
 setup(function()
-  assert(shell "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(headless.shell "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   sandbox.start()
   grant = sandbox.grant { client_id = sandbox.CLIENT_ID, scopes = { "org:read" } }
 end)
