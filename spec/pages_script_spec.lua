@@ -55,6 +55,24 @@ describe("pages ahead in a plain script", function()
     assert.is_true(client:token_info().expires_in > 500)
   end)
 
+  ahead_it("leave none either when an event loop was left standing with pages of the same walk", function()
+    local has_luv, uv = pcall(require, "luv")
+    if not has_luv then return end
+    local grant = sandbox.grant { paging = "page_total", page_size = PAGE, installation_ttl = 600 }
+    local late = 0
+    local client = sandbox.minting(grant, { clock = function() return socket.gettime() + late end })
+    local iterator = client:each_project("org_1", { prefetch = 2 })
+    sandbox.fault(grant, { kind = "delay", ms = 50, times = "always" })
+    better_i18n.async(function() take(iterator, 1) end, function() uv.stop() end, { loop = better_i18n.loop.luv })
+    uv.run() -- stopped with two pages under way, which nobody will take in
+    take(iterator, 2 * PAGE - 1)
+    late = 510
+    take(iterator, 1)
+    assert.equal(2, sandbox.counters(grant).mints)
+    client:close()
+    uv.run()
+  end)
+
   ahead_it("are there though the script did something else for longer than the timeout", function()
     local grant = sandbox.grant { page_size = PAGE }
     local iterator = sandbox.installed(grant, { timeout = 0.3 }):each_project "org_1"

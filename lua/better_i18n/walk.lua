@@ -158,7 +158,7 @@ return function(options)
     is_call = options.is_call,
     max = options.max or huge, prefetch = options.prefetch or 1, next = options.cursor,
     items = {}, count = 0, position = 0, index = 0, size = options.limit or 0, ahead = 1, empty = 0,
-    is_last = false, loops = false, queue = {}, under_way = 0, had_page = new_repeats(), had_cursor = new_repeats(),
+    is_last = false, loops = false, queue = {}, pages_aside = 0, had_page = new_repeats(), had_cursor = new_repeats(),
   }
   if walk.next ~= nil then walk.had_cursor(walk.next) end
   return function() return step(walk) end

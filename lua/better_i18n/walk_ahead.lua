@@ -32,11 +32,16 @@ end
 
 local function home_of(loop) return loop.home and loop.home() or loop end
 
+-- How many of the coroutines in the script's own loop are pages; what other loops have begun may never end.
+local function count(walk, loop, change)
+  if loop == walk.aside then walk.pages_aside = walk.pages_aside + change end
+end
+
 local function in_background(walk, job, loop)
   if job.started then return end
   loop.wake(job.beginning)
   perform(walk, job)
-  walk.under_way = walk.under_way - 1
+  count(walk, loop, -1)
   loop.wake(job)
 end
 
@@ -46,13 +51,13 @@ local function refuse_stray(walk, job, loop, value)
     message = ("%s: fetch yielded (a %s) what nobody here can answer; set prefetch = 0, or let it wait in this loop")
       :format(walk.name, type(value)),
   }, 0))
-  walk.under_way = walk.under_way - 1
+  count(walk, loop, -1)
   loop.wake(job)
 end
 
 local function begin(walk, cursor, loop)
   local job = { cursor = cursor, home = home_of(loop), beginning = {} }
-  walk.under_way = walk.under_way + 1
+  count(walk, loop, 1)
   local thread = loop.spawn(in_background, walk, job, loop)
   if loop.strays then loop.strays[thread] = function(value) refuse_stray(walk, job, loop, value) end end
   return job
@@ -76,7 +81,7 @@ local function ground_of(walk, loop) return loop.spawn and loop or aside(walk, l
 -- nobody turns the loop then, and the program may end.
 local function turn_aside(walk, job, is_far)
   local script = walk.aside
-  script.turn(function() return job[is_far] and script.alive() <= walk.under_way end)
+  script.turn(function() return job[is_far] and script.alive() <= walk.pages_aside end)
 end
 
 -- Ahead -------------------------------------------------------------------------------------------------------------
