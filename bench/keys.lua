@@ -1,6 +1,6 @@
 -- All keys of the sandbox's big project (10,000 in 5 languages) through each_key, every answer late by `latency`: time,
--- and memory on the way. In a coroutine (of better_i18n.all) pages are fetched while others are used; in a plain script
--- `prefetch` of them at a time. Usage, with a sandbox's env and `make env` sourced:
+-- and memory on the way, in a coroutine of better_i18n.all or in a plain script. Usage, with a sandbox's env and
+-- `make env` sourced:
 --   lua5.4 bench/keys.lua [page size] [prefetch] [latency in ms] [plain]
 
 local better_i18n = require "better_i18n"

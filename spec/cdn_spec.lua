@@ -41,8 +41,8 @@ describe("the CDN", function()
       ["/acme/site/zh-hans/common.json"] = function(client)
         return client:get_messages("acme/site", "zh-Hans", { namespace = "common" })
       end,
-      ["/a%20b/c%3Fd/de/x%2Fy%20z.json"] = function(client)
-        return client:get_messages("a b/c?d", "de", { namespace = "x/y z" })
+      ["/a%2Bb/c%3Fd/de/x%2Fy%20z.json"] = function(client)
+        return client:get_messages("a+b/c?d", "de", { namespace = "x/y z" })
       end,
     } do
       local client, log = cdn { [path] = { body = '{"hello":"Grüß Gott \\u0001","deep":{"a":["b"]}}' } }
@@ -220,7 +220,9 @@ describe("the CDN", function()
 
   it("refuses wrong arguments, and sends nothing", function()
     local client, log = cdn {}
-    for _, project in ipairs { "acme", "", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a/.", "a\0/b", "a/b\n" } do
+    for _, project in ipairs {
+      "acme", "", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a/.", "a\0/b", "a/b\n", "a b/c", "a/b c", "acme/\255",
+    } do
       expect.refused("get_manifest: project", client.get_manifest, client, project)
     end
     for _, project in ipairs { 5, {}, true } do

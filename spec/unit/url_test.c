@@ -293,6 +293,21 @@ static void test_parts_of_paths(void **state) {
     assert_non_null(bi_url_check_part("\x7F", 1));
 }
 
+static void test_projects(void **state) {
+    bi_span parts[2];
+    assert_null(bi_url_split_project("acme/site", 9, parts));
+    assert_memory_equal(parts[0].text, "acme", parts[0].length);
+    assert_int_equal(parts[0].length, 4);
+    assert_memory_equal(parts[1].text, "site", parts[1].length);
+    assert_int_equal(parts[1].length, 4);
+    static const char *const wrong[] = {"",      "acme", "/",    "a/",     "/b",
+                                        "a/b/c", "a//",  "../b", "a/..",   " a/b",
+                                        "a b/c", "a/b ", "a/\n", "a/\xFF", "\xC3/b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_non_null(bi_url_split_project(wrong[i], strlen(wrong[i]), parts));
+    assert_non_null(bi_url_split_project("a\0/b", 4, parts));
+}
+
 static void test_part_encoding(void **state) {
     bi_bytes b = {0};
     assert_true(bi_url_add_part(&b, "aZ09-._~", 8));
@@ -415,13 +430,14 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts),         cmocka_unit_test(test_refused_urls),
-        cmocka_unit_test(test_long_hosts),    cmocka_unit_test(test_ipv6),
-        cmocka_unit_test(test_loopback),      cmocka_unit_test(test_same_origin),
-        cmocka_unit_test(test_base_urls),     cmocka_unit_test(test_parts_of_paths),
-        cmocka_unit_test(test_part_encoding), cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_forms),         cmocka_unit_test(test_queries),
-        cmocka_unit_test(test_query_find),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_parts),      cmocka_unit_test(test_refused_urls),
+        cmocka_unit_test(test_long_hosts), cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_loopback),   cmocka_unit_test(test_same_origin),
+        cmocka_unit_test(test_base_urls),  cmocka_unit_test(test_parts_of_paths),
+        cmocka_unit_test(test_projects),   cmocka_unit_test(test_part_encoding),
+        cmocka_unit_test(test_paths),      cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_queries),    cmocka_unit_test(test_query_find),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

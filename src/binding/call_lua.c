@@ -76,18 +76,14 @@ static void read_part(lua_State *L, const char *where, const char *name, int arg
     check_part(L, where, name, part);
 }
 
-/* [-0, +0, v] "org/project" as the two parts that it is (API.md). */
+/* [-0, +0, v] The project as the two parts that it is. */
 static void read_project(lua_State *L, const char *where, int argument, bi_span parts[2]) {
     size_t length;
     bi_option_check(L, argument, where, "project", BI_OPTION_ANY_TEXT);
     const char *text = lua_tolstring(L, argument, &length);
-    const char *slash = memchr(text, '/', length);
-    if (!slash || memchr(slash + 1, '/', length - (size_t)(slash + 1 - text)))
-        bi_error_argument(L, where, "project must be the slugs \"organization/project\"");
-    parts[0] = (bi_span){text, (size_t)(slash - text)};
-    parts[1] = (bi_span){slash + 1, length - parts[0].length - 1};
-    check_part(L, where, "project", &parts[0]);
-    check_part(L, where, "project", &parts[1]);
+    const char *wrong = bi_url_split_project(text, length, parts);
+    if (wrong)
+        bi_error_argument(L, where, "project is refused: %s", wrong);
 }
 
 /* [-0, +1, v] The option of the table at `options`, if that is one; the CDN calls the default `translations`. */

@@ -3,6 +3,7 @@
 #include "core/url.h"
 
 #include "core/ascii.h"
+#include "core/json.h"
 
 #include <limits.h>
 #include <string.h>
@@ -287,6 +288,19 @@ const char *bi_url_check_part(const char *text, size_t length) {
     if (text[0] == '.' && (length == 1 || (length == 2 && text[1] == '.')))
         return "it is \".\" or \"..\"";
     return has_controls(text, length) ? "it holds control characters" : NULL;
+}
+
+const char *bi_url_split_project(const char *text, size_t length, bi_span parts[2]) {
+    const char *slash = length ? memchr(text, '/', length) : NULL;
+    size_t first = slash ? (size_t)(slash - text) : 0;
+    if (!slash || memchr(slash + 1, '/', length - first - 1) || memchr(text, ' ', length))
+        return "it is not \"org-slug/project-slug\"";
+    parts[0] = (bi_span){text, first};
+    parts[1] = (bi_span){slash + 1, length - first - 1};
+    if (!bi_utf8_is_valid(text, length))
+        return "it is not valid UTF-8";
+    const char *why = bi_url_check_part(parts[0].text, parts[0].length);
+    return why ? why : bi_url_check_part(parts[1].text, parts[1].length);
 }
 
 const char *bi_url_check_path(const char *text, size_t length) {

@@ -43,6 +43,10 @@ bool bi_url_add_part(bi_bytes *out, const char *text, size_t length);
 /* NULL, or why text cannot be one part of a path: empty, ".", "..", control characters, longer than 1024. */
 const char *bi_url_check_part(const char *text, size_t length);
 
+/* The two parts of "org-slug/project-slug" (API.md). NULL, or why it is refused: another number of parts, a space,
+ * invalid UTF-8, or what no part may be. */
+const char *bi_url_split_project(const char *text, size_t length, bi_span parts[2]);
+
 /* NULL, or why a whole request path is refused: must start with exactly one "/"; no control characters or spaces, no
  * "#", no backslash, no "." or ".." segments (also with ".", "/" or "\" percent-encoded). May hold a
  * query. */
