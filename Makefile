@@ -176,7 +176,20 @@ build/fuzz$(FLAVOUR)/targets/%: spec/fuzz/%.c build/fuzz$(FLAVOUR)/libbetter_i18
 build/asan-$(LUA_NAME)/lua: spec/tools/asan_lua.c | lua-headers
 	@mkdir -p $(@D)
 	$(call say,CC asan $<)$(CC) $(COMMON) $(SANITIZE) $(WARNINGS) $(WERROR) $(LUA_CFLAGS) -o $@ $< -Wl,-E \
-	    $(LDFLAGS) $(or $(LUA_LIBS),$(shell $(PKG_CONFIG) --libs $(LUA_NAME) 2>/dev/null || echo -l$(LUA_NAME))) -lm -ldl
+	    $(LDFLAGS) $(LUA_LINK) -lm -ldl
+
+# The module in a program whose n-th allocation fails (make build/…/no_memory); memory.h's functions go through it.
+NO_MEMORY = $(COMMON) $(TEST_WARNINGS) $(WERROR) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS_ALL) $(CFLAGS) -o $@ \
+            $(filter %.c %.o,$^) -Wl,-E -Wl,--wrap=bi_alloc,--wrap=bi_realloc,--wrap=bi_copy $(LDFLAGS) $(LUA_LINK) $(LIBS) -lm -ldl
+LUA_LINK  = $(or $(LUA_LIBS),$(shell $(PKG_CONFIG) --libs $(LUA_NAME) 2>/dev/null || echo -l$(LUA_NAME)))
+build/$(LUA_NAME)/no_memory: spec/tools/no_memory.c $(addprefix build/obj/plain/,$(CORE) $(ENGINE)) \
+                             $(addprefix build/obj/$(LUA_NAME)/,$(BINDING)) | lua-headers
+	@mkdir -p $(@D)
+	$(call say,CC $<)$(CC) -O1 $(NO_MEMORY)
+build/asan-$(LUA_NAME)/no_memory: spec/tools/no_memory.c $(addprefix build/obj/asan/,$(CORE) $(ENGINE)) \
+                                  $(addprefix build/obj/asan-$(LUA_NAME)/,$(BINDING)) | lua-headers
+	@mkdir -p $(@D)
+	$(call say,CC asan $<)$(CC) $(SANITIZE) $(NO_MEMORY)
 
 # A disk that fails when it is told to, preloaded by spec/store_file_spec.lua.
 build/bad_disk.so: spec/tools/bad_disk.c
@@ -200,9 +213,9 @@ test: ## runs what fits in ten minutes on two cores; ends with "N passed, N fail
 	@sh spec/tools/deps test
 	@$(CHECK) unit lint firewall spec luas poll compile
 
-test-full: ## runs make test, then the whole fault matrix, the soak, valgrind, ASan under Lua, the analyzers and the fuzz targets
+test-full: ## runs make test, then all faults, the soak, valgrind, ASan, failing allocations, the analyzers, the fuzz targets
 	@sh spec/tools/deps full
-	@$(CHECK) unit lint firewall spec luas poll compile faults soak valgrind asan analyze fuzz
+	@$(CHECK) unit lint firewall spec luas poll compile faults soak valgrind asan memory analyze fuzz
 
 unit: ## runs the C unit tests under ASan and UBSan
 	@$(CHECK) unit

@@ -21,7 +21,7 @@ local function ignore() end
 -- A store keeps no lock that its holder has lost sight of.
 function desk.let_go(grant)
   local unlock = grant.unlock
-  grant.unlock = nil
+  grant.unlock = false -- and not nil: the place for the next one is there, whatever memory there is
   if unlock then pcall(unlock) end
 end
 
@@ -44,7 +44,7 @@ function desk.lock(task, state)
     core.store_failed(task, "the store's lock() must return a function that unlocks, or nil")
     return
   end
-  state.grant.unlock = unlock or nil
+  state.grant.unlock = unlock or false
   core.stored(task, unlock)
 end
 

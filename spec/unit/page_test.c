@@ -249,6 +249,29 @@ static void test_no_memory(void **state) {
     assert_int_equal(bi_memory_live() - live, 0);
 }
 
+/* Found by no_memory: the same page came again, or the list ended. */
+static void test_a_list_does_not_go_astray_for_lack_of_memory(void **state) {
+    static const char *const queries[] = {"page=2&limit=10", "limit=%310&page=%32"};
+    bi_bytes fields = {0};
+    for (size_t i = 0; i < COUNT(queries); i++)
+        for (unsigned long n = 1; n < 8; n++) {
+            bi_bytes next = {0};
+            bi_page page = {.fields = &fields,
+                            .asked = {queries[i], strlen(queries[i])},
+                            .page = -1,
+                            .limit = -1,
+                            .total = 25,
+                            .has_more = -1,
+                            .count = 10};
+            bi_memory_fail_at(n);
+            bool done = bi_page_next(&next, &page);
+            bi_memory_fail_at(0);
+            if (done)
+                assert_string_equal(bi_bytes_text(&next), "page:3");
+            bi_bytes_clear(&next);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_which_page_is_next),
@@ -258,6 +281,7 @@ int main(void) {
         cmocka_unit_test(test_where_a_link_may_not_lead),
         cmocka_unit_test(test_what_is_no_next_at_all),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_a_list_does_not_go_astray_for_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

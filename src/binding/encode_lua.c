@@ -33,11 +33,26 @@ static const char encoder_key = 'e';
 
 /* --- The encoder ------------------------------------------------------------------------------ */
 
+/* [-0, +0, -] Whether the error on the top is a lack of memory, also one that was raised again. */
+static bool is_memory_error(lua_State *L, int status) {
+    return status == LUA_ERRMEM || (status != LUA_OK && lua_type(L, -1) == LUA_TSTRING &&
+                                    strcmp(lua_tostring(L, -1), "not enough memory") == 0);
+}
+
+/* [-(arguments + 1), +(results or 1), e] As lua_pcall, but a lack of memory goes on: it says nothing about the encoder or
+ * the value, and what is found out here is kept. */
+static bool succeeds(lua_State *L, int arguments, int results) {
+    int status = lua_pcall(L, arguments, results, 0);
+    if (is_memory_error(L, status))
+        lua_error(L);
+    return status == LUA_OK;
+}
+
 /* [-0, +1, e] Pushes lua-cjson's module, else Neovim's vim.json, else nil. */
 static void push_module(lua_State *L) {
     lua_getglobal(L, "require");
     lua_pushliteral(L, "cjson");
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_istable(L, -1))
+    if (succeeds(L, 1, 1) && lua_istable(L, -1))
         return;
     lua_pop(L, 1);
     lua_getglobal(L, "vim");
@@ -57,7 +72,7 @@ static bool writes(lua_State *L, int uservalue, const char *text) {
     lua_createtable(L, 1, 0);
     lua_pushvalue(L, -3);
     lua_rawseti(L, -2, 1);
-    bool same = lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING &&
+    bool same = succeeds(L, 1, 1) && lua_type(L, -1) == LUA_TSTRING &&
                 strcmp(lua_tostring(L, -1), text) == 0;
     lua_pop(L, 2);
     return same;
@@ -67,7 +82,7 @@ static bool writes(lua_State *L, int uservalue, const char *text) {
 static bool set_digits(lua_State *L, encoder *e, int uservalue, int digits) {
     lua_rawgeti(L, uservalue, SET_DIGITS);
     lua_pushinteger(L, digits);
-    bool done = lua_pcall(L, 1, 0, 0) == LUA_OK;
+    bool done = succeeds(L, 1, 0);
     if (done)
         e->digits = digits;
     else
@@ -120,7 +135,7 @@ static void make_instance(lua_State *L) {
     lua_remove(L, -2);
     lua_getfield(L, -1, "encode_empty_table_as_object");
     lua_pushboolean(L, true);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    if (!succeeds(L, 1, 0))
         lua_pop(L, 1);
 }
 
@@ -130,7 +145,7 @@ static void push_empty_dict(lua_State *L) {
     if (lua_istable(L, -1)) {
         lua_getfield(L, -1, "empty_dict");
         lua_remove(L, -2);
-        if (lua_pcall(L, 0, 1, 0) == LUA_OK)
+        if (succeeds(L, 0, 1))
             return;
     }
     lua_pop(L, 1);
@@ -170,7 +185,7 @@ static encoder *take_encoder(lua_State *L) {
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         lua_pushcfunction(L, open_encoder);
-        if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
+        if (!succeeds(L, 0, 1)) {
             lua_pop(L, 1);
             return NULL;
         }
@@ -457,7 +472,7 @@ static bool encode(lua_State *L, encoder *e, const walk *w, int index, const cha
     lua_pushvalue(L, index);
     if (w->copy)
         copy_value(w);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+    if (succeeds(L, 1, 1) && lua_type(L, -1) == LUA_TSTRING)
         return true;
     const char *complaint = lua_tostring(L, -1);
     lua_pushfstring(L, "%s: %s", name, complaint ? complaint : "the JSON encoder failed");

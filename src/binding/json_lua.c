@@ -307,11 +307,14 @@ bool bi_json_push(lua_State *L, const char *text, size_t length, const char **fa
     bool built = build(L, d, base);
     *failure = d->reader.failure;
     *offset = bi_json_offset(&d->reader);
+    bool starved = d->reader.scratch.failed;
     bi_json_clear(&d->reader);
     d->busy = false;
     if (built)
         lua_replace(L, base + 1);
     lua_settop(L, base + (built ? 1 : 0));
+    if (starved) /* the text may be good */
+        luaL_error(L, "not enough memory");
     return built;
 }
 

@@ -95,6 +95,7 @@ __attribute__((visibility("default"))) int luaopen_better_i18n_core(lua_State *L
 
 int luaopen_better_i18n_core(lua_State *L) {
     bi_json_open(L);
+    bi_store_open(L);
     bi_error_open(L);
     bi_fields_open(L);
     bi_task_open(L);

@@ -41,12 +41,12 @@ static int record_gc(lua_State *L) {
 /* [-0, +1, v] An empty one in a box that clears it: it holds secrets while Lua may raise. */
 static bi_record *push_record(lua_State *L) {
     bi_record *record = bi_newuserdata(L, sizeof *record);
-    if (luaL_newmetatable(L, RECORD_CLASS)) {
-        lua_pushcfunction(L, record_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, RECORD_CLASS);
     return record;
+}
+
+void bi_store_open(lua_State *L) {
+    bi_class_open(L, RECORD_CLASS, record_gc);
 }
 
 static void set_secret(lua_State *L, const char *name, const bi_secret *secret) {

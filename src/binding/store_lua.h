@@ -5,6 +5,9 @@
 
 #include "binding/compat.h"
 
+/* [-0, +0, m] Once in each Lua state. */
+void bi_store_open(lua_State *L);
+
 /* core.store_key(task) → the key of the grant's record; core.lock_seconds(): what its lock is taken for.
  * core.record(task) → the record to save: a flat table, see lua/better_i18n/store/contract.lua.
  * core.loaded(task, record): what load() gave; nil: there is none. What is no record counts as a failure of the store.

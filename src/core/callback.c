@@ -29,7 +29,7 @@ static bool fail(bi_failure *failure, const char *code, const char *message) {
 /* Codes are words (RFC 6749, 4.1.2.1); anything else is not passed on as one. */
 static bool is_word(const bi_bytes *text) {
     for (size_t i = 0; i < text->length; i++)
-        if (!bi_ascii_is_alnum(text->data[i]) && !memchr("_-.", text->data[i], 3))
+        if (!bi_ascii_is_alnum(text->data[i]) && (!text->data[i] || !strchr("_-.", text->data[i])))
             return false;
     return text->length > 0 && text->length < 64;
 }

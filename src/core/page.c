@@ -11,22 +11,40 @@
 
 #define NUMBER_MOST INT64_C(999999999999999999) /* 18 digits: what bi_page_skip takes */
 
-/* A number of the query that was sent; -1 when it is not there or no number. */
-static int64_t asked_number(const bi_page *page, const char *name) {
+/* What the query that was sent says of paging; -1 stands for a number that is not there or none. */
+typedef struct bi_asked {
+    int64_t page, limit;
+    bool
+        by_cursor; /* a list that is walked by cursor ends where none comes; its total is no page number */
+    bool failed; /* no memory: it is not known */
+} bi_asked;
+
+static int64_t read_number(const bi_bytes *digits) {
+    int64_t number = digits->length > 0 && digits->length < 10 ? 0 : -1;
+    for (size_t i = 0; i < digits->length && number >= 0; i++)
+        number = digits->data[i] >= '0' && digits->data[i] <= '9'
+                     ? number * 10 + (digits->data[i] - '0')
+                     : -1;
+    return number;
+}
+
+static int64_t find_number(bi_asked *asked, bi_span query, const char *name) {
     bi_bytes value = {0};
-    int64_t number = -1;
-    if (bi_query_find(page->asked, name, &value) > 0 && value.length > 0 && value.length < 10) {
-        number = 0;
-        for (size_t i = 0; i < value.length; i++) {
-            if (value.data[i] < '0' || value.data[i] > '9') {
-                number = -1;
-                break;
-            }
-            number = number * 10 + (value.data[i] - '0');
-        }
-    }
+    int64_t number = bi_query_find(query, name, &value) > 0 ? read_number(&value) : -1;
+    asked->failed |= value.failed;
     bi_bytes_clear(&value);
     return number;
+}
+
+static bi_asked read_asked(const bi_page *page) {
+    bi_asked asked = {0};
+    bi_bytes cursor = {0};
+    asked.by_cursor = bi_query_find(page->asked, "cursor", &cursor) != 0;
+    asked.failed = cursor.failed;
+    bi_bytes_clear(&cursor);
+    asked.page = find_number(&asked, page->asked, "page");
+    asked.limit = find_number(&asked, page->asked, "limit");
+    return asked;
 }
 
 static int64_t first_known(int64_t a, int64_t b, int64_t c) {
@@ -35,23 +53,15 @@ static int64_t first_known(int64_t a, int64_t b, int64_t c) {
     return b >= 0 ? b : c;
 }
 
-/* A list that is walked by cursor ends where none comes; its total is no page number. */
-static bool is_by_cursor(const bi_page *page) {
-    bi_bytes cursor = {0};
-    bool by_cursor = bi_query_find(page->asked, "cursor", &cursor) != 0;
-    bi_bytes_clear(&cursor);
-    return by_cursor;
-}
-
-static int64_t this_number(const bi_page *page) {
-    return first_known(page->page, asked_number(page, "page"), 1);
+static int64_t this_number(const bi_page *page, const bi_asked *asked) {
+    return first_known(page->page, asked->page, 1);
 }
 
 /* Items on a whole page; 0 when nothing tells. A service that answers with fewer than it was asked for, and says no
  * limit, has one of its own, unless this is the rest of the last page. */
-static int64_t page_size(const bi_page *page, int64_t here) {
+static int64_t page_size(const bi_page *page, const bi_asked *asked, int64_t here) {
     int64_t count = (int64_t)page->count;
-    int64_t limit = first_known(page->limit, asked_number(page, "limit"), count);
+    int64_t limit = first_known(page->limit, asked->limit, count);
     if (page->limit >= 0 || count == 0 || count >= limit || limit == 0)
         return limit;
     bool is_rest = here - 1 == page->total / limit && page->total % limit == count;
@@ -59,27 +69,29 @@ static int64_t page_size(const bi_page *page, int64_t here) {
 }
 
 /* The number of the last page by what the list counts; 0 when it does not say. */
-static int64_t last_number(const bi_page *page, int64_t here) {
-    int64_t size = page->total > 0 ? page_size(page, here) : 0;
+static int64_t last_number(const bi_page *page, const bi_asked *asked, int64_t here) {
+    int64_t size = page->total > 0 ? page_size(page, asked, here) : 0;
     return size > 0 ? (page->total - 1) / size + 1 : 0;
 }
 
 /* 0: there is none. */
-static int64_t next_number(const bi_page *page) {
-    int64_t here = this_number(page);
-    if (here >= NUMBER_MOST || is_by_cursor(page))
+static int64_t next_number(const bi_page *page, const bi_asked *asked) {
+    int64_t here = this_number(page, asked);
+    if (here >= NUMBER_MOST || asked->by_cursor)
         return 0;
     if (page->has_more >= 0)
         return page->has_more ? here + 1 : 0;
-    return here < last_number(page, here) ? here + 1 : 0;
+    return here < last_number(page, asked, here) ? here + 1 : 0;
 }
 
 int64_t bi_page_ahead(const bi_page *page) {
     bi_span target;
-    if (page->has_cursor_member || bi_headers_link(page->fields, "next", &target) ||
-        next_number(page) == 0)
+    if (page->has_cursor_member || bi_headers_link(page->fields, "next", &target))
         return 0;
-    int64_t here = this_number(page), last = last_number(page, here);
+    const bi_asked asked = read_asked(page);
+    if (asked.failed || next_number(page, &asked) == 0)
+        return 0;
+    int64_t here = this_number(page, &asked), last = last_number(page, &asked, here);
     return last > here ? last - here : 0;
 }
 
@@ -94,7 +106,10 @@ bool bi_page_next(bi_bytes *next, const bi_page *page) {
         bi_bytes_add_text(next, "link:");
         bi_bytes_add(next, target.text, target.length);
     } else {
-        int64_t number = next_number(page);
+        const bi_asked asked = read_asked(page);
+        int64_t number = next_number(page, &asked);
+        if (asked.failed) /* else a list would end early, and nobody would know */
+            return false;
         if (number > 0)
             bi_bytes_add_format(next, "page:%" PRId64, number);
     }

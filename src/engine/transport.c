@@ -199,7 +199,10 @@ static void collect(bi_pool *pool) {
 
 static void act(bi_pool *pool, curl_socket_t fd, int what) {
     int running;
-    (void)curl_multi_socket_action(pool->multi, fd, what, &running);
+    /* It says that there is no memory and leaves its table of sockets half made: whoever goes on with those transfers
+     * waits for ever, or divides by zero in it (7.88). */
+    if (curl_multi_socket_action(pool->multi, fd, what, &running) != CURLM_OK)
+        pool->starved = true;
     collect(pool);
 }
 

@@ -150,7 +150,9 @@ static const char *own_words(const bi_easy *easy, bi_trouble trouble, CURLcode c
         return "out of memory";
     if (trouble == BI_TROUBLE_TOO_LARGE)
         return easy->head == BI_HEAD_COMPLETE ? "the body is larger than the limit"
-                                              : "the head is larger than 256 KiB";
+               : code == CURLE_OUT_OF_MEMORY && !easy->too_large
+                   ? "a line of the head is too long, or there is no memory for it"
+                   : "the head is larger than 256 KiB";
     if (trouble == BI_TROUBLE_LOST)
         return "the connection ended before the answer";
     return easy->error[0] ? easy->error : curl_easy_strerror(code);

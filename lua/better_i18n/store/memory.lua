@@ -29,10 +29,11 @@ return function()
     local held, now = leases[key], core.now()
     if held and now < held.ends then return nil end
     local lease = { ends = now + seconds }
-    leases[key] = lease
-    return function()
+    local function unlock()
       if leases[key] == lease then leases[key] = nil end
     end
+    leases[key] = lease -- last, so that a lack of memory leaves no lock that nobody can give back
+    return unlock
   end
 
   return contract.guard("memory", { load = load, save = save, lock = lock })
