@@ -68,7 +68,7 @@ end
 local function run(parts)
   local work, said, wrote = write(cjson.encode { target = target, parts = parts }), os.tmpname(), os.tmpname()
   local main = write(MAIN:format(work, said))
-  local pipe = io.popen(([[env LUA_CPATH="$PWD/build/luajit/?.so;;" HOME=/tmp timeout -k 2 1500 \
+  local pipe = io.popen(([[env LUA_CPATH="$PWD/build/luajit/?.so;;" HOME=/tmp timeout -k 2 3000 \
     nvim --headless -u NONE -i NONE -n -c 'luafile %s' </dev/null >%s 2>&1; echo $?]]):format(main, wrote))
   local status = pipe:read "*n"
   pipe:close()
