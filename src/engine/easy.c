@@ -405,11 +405,19 @@ static CURLcode set_method(bi_easy *easy) {
 }
 
 /* Loopback is never reached through a proxy of the environment; a proxy that was given is meant
- * for all. */
-static CURLcode set_proxy(bi_easy *easy, const bi_url *url) {
+ * for all. NULL: the environment's; "": none. */
+static const char *choose_proxy(const bi_easy *easy, const bi_url *url) {
     const char *proxy = easy->options->proxy;
-    if (!proxy && bi_url_is_loopback(url))
-        proxy = "";
+    return !proxy && bi_url_is_loopback(url) ? "" : proxy;
+}
+
+static bool is_direct(const bi_easy *easy, const bi_url *url) {
+    const char *proxy = choose_proxy(easy, url);
+    return proxy && !*proxy;
+}
+
+static CURLcode set_proxy(bi_easy *easy, const bi_url *url) {
+    const char *proxy = choose_proxy(easy, url);
     CHECK(CURLOPT_PROXY, proxy);
     CHECK(CURLOPT_NOPROXY, proxy ? "" : NULL);
     return CURLE_OK;
@@ -433,25 +441,25 @@ static CURLcode set_version(bi_easy *easy, const bi_url *url) {
     return CURLE_OK;
 }
 
-/* Escapes and bytes beyond ASCII are changed by libcurl in another way when it gets the path alone. */
-static bool is_plain_path(const char *path) {
-    if (*path != '/')
+/* Bytes beyond ASCII are left to libcurl, which escapes them. */
+static bool is_target(const char *text) {
+    if (*text != '/')
         return false;
-    while (*path > ' ' && *path < 0x7F && *path != '%' && *path != '?')
-        path++;
-    return *path == '\0';
+    while (*text > ' ' && *text < 0x7F && *text != '#')
+        text++;
+    return *text == '\0';
 }
 
-/* A path at the origin of the request before; NULL: the URL is more than that. */
-static const char *path_at_same_origin(const bi_easy *easy, const bi_bytes *url) {
+/* What stands behind the origin that the handle is set to; NULL: the URL is another's, or more than a target. */
+static const char *target_at_origin(const bi_easy *easy, const bi_bytes *url) {
     const bi_bytes *origin = &easy->origin;
     bool same = origin->length && url->length > origin->length &&
                 memcmp(url->data, origin->data, origin->length) == 0;
-    const char *path = same ? url->data + origin->length : "";
-    return is_plain_path(path) ? path : NULL;
+    const char *target = same ? url->data + origin->length : "";
+    return is_target(target) ? target : NULL;
 }
 
-/* Proxy and version hang on the origin alone. It is noted when all of it is set. */
+/* Proxy and version hang on the origin alone. A proxy that reads the request line wants the whole URL there. */
 static CURLcode set_whole_url(bi_easy *easy, const char *text, size_t length) {
     bi_url url;
     bi_bytes_reset(&easy->origin);
@@ -461,23 +469,28 @@ static CURLcode set_whole_url(bi_easy *easy, const char *text, size_t length) {
     CURLcode code = set_proxy(easy, &url);
     if (!code)
         code = set_version(easy, &url);
-    easy->has_query = url.query.text != NULL;
-    if (!code && !bi_bytes_add(&easy->origin, text, (size_t)(url.path.text - text)))
-        code = CURLE_OUT_OF_MEMORY;
-    return code;
+    bool takes_target = bi_url_is_https(&url) || is_direct(easy, &url);
+    if (code || !takes_target || !is_target(url.path.text))
+        return code;
+    if (curl_url_set(easy->url, CURLUPART_PATH, "/", 0) ||
+        curl_url_set(easy->url, CURLUPART_QUERY, NULL, 0) ||
+        !bi_bytes_add(&easy->origin, text, (size_t)(url.path.text - text)))
+        return CURLE_OUT_OF_MEMORY;
+    return CURLE_OK;
 }
 
-/* libcurl takes an URL apart for each transfer; one that it has in parts already spares that. */
+/* libcurl takes an URL apart and its path byte by byte, for each transfer. So the handle stays at the origin, and the
+ * rest is handed over as what it is in the end, the target in the request line. */
 static CURLcode set_url(bi_easy *easy) {
     const bi_bytes *url = &easy->request->url;
-    const char *path = path_at_same_origin(easy, url);
-    if (!path)
-        return set_whole_url(easy, bi_bytes_text(url), url->length);
-    CURLUcode code = curl_url_set(easy->url, CURLUPART_PATH, path, 0);
-    if (!code && easy->has_query)
-        code = curl_url_set(easy->url, CURLUPART_QUERY, NULL, 0);
-    easy->has_query = false;
-    return code ? CURLE_OUT_OF_MEMORY : CURLE_OK;
+    const char *target = target_at_origin(easy, url);
+    if (!target) {
+        CURLcode code = set_whole_url(easy, bi_bytes_text(url), url->length);
+        if (code)
+            return code;
+        target = target_at_origin(easy, url);
+    }
+    return curl_easy_setopt(easy->handle, CURLOPT_REQUEST_TARGET, target);
 }
 
 static void reset(bi_easy *easy) {

@@ -27,18 +27,16 @@ typedef struct bi_easy_options {
 } bi_easy_options;
 
 typedef struct bi_easy {
-    CURL *handle;                   /* owned */
-    CURLU *url;                     /* owned: of the request, in parts */
-    struct bi_easy *next;           /* borrowed: in the pool's list of idle ones */
-    void *owner;                    /* borrowed: whose request it carries; NULL while idle */
+    CURL *handle;         /* owned */
+    CURLU *url;           /* owned: of the request; while `origin` is noted, of that alone */
+    struct bi_easy *next; /* borrowed: in the pool's list of idle ones */
+    void *owner;          /* borrowed: whose request it carries; NULL while idle */
     const bi_easy_options *options; /* borrowed */
     const bi_wire_request *request; /* borrowed; NULL while idle */
     bi_wire_answer *answer;         /* borrowed; NULL while idle */
     struct curl_slist *nodes; /* owned: the header list; the texts are the request's, borrowed */
     size_t node_room;
-    bi_bytes
-        origin; /* what `url` begins with, and proxy and version were chosen for; may be empty */
-    bool has_query;       /* `url` has */
+    bi_bytes origin;      /* that `url`, proxy and version were set to; may be empty */
     bool is_plain;        /* the handle stands at a GET that may use any connection */
     long connect_timeout; /* as it was set, milliseconds */
     size_t body_sent;
