@@ -13,9 +13,11 @@ void bi_bytes_init(bi_bytes *bytes) {
 }
 
 void bi_bytes_clear(bi_bytes *bytes) {
-    if (bytes->secret)
-        bi_wipe(bytes->data, bytes->capacity);
-    bi_free(bytes->data);
+    if (bytes->data) {
+        if (bytes->secret)
+            bi_wipe(bytes->data, bytes->capacity);
+        bi_free(bytes->data);
+    }
     *bytes = (bi_bytes){.secret = bytes->secret};
 }
 

@@ -6,18 +6,14 @@
 #include <string.h>
 
 bool bi_request_expand(bi_bytes *out, const char *template, const bi_span *parts, size_t count) {
-    size_t used = 0;
-    for (const char *c = template; *c; c++) {
-        if (*c != '{') {
-            bi_bytes_add_char(out, *c);
-            continue;
-        }
-        if (used < count) {
+    const char *at = template, *brace;
+    for (size_t used = 0; (brace = strchr(at, '{')) != NULL; used++) {
+        bi_bytes_add(out, at, (size_t)(brace - at));
+        if (used < count)
             bi_url_add_part(out, parts[used].text, parts[used].length);
-            used++;
-        }
-        c = strchr(c, '}');
+        at = strchr(brace, '}') + 1;
     }
+    bi_bytes_add_text(out, at);
     return !out->failed;
 }
 

@@ -326,12 +326,15 @@ static bool add_escape(bi_bytes *out, char c) {
 }
 
 bool bi_url_add_part(bi_bytes *out, const char *text, size_t length) {
+    size_t run = 0; /* where those begin that stay as they are */
     for (size_t i = 0; i < length; i++) {
-        bool plain = bi_ascii_is_unreserved(text[i]);
-        if (!(plain ? bi_bytes_add_char(out, text[i]) : add_escape(out, text[i])))
-            return false;
+        if (bi_ascii_is_unreserved(text[i]))
+            continue;
+        bi_bytes_add(out, text + run, i - run);
+        add_escape(out, text[i]);
+        run = i + 1;
     }
-    return !out->failed;
+    return bi_bytes_add(out, text + run, length - run);
 }
 
 /* application/x-www-form-urlencoded of the WHATWG: "*" stays, "~" does not, a space is "+". */
