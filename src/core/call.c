@@ -10,8 +10,24 @@
 #define FIELDS_ROOM 150 /* bytes: User-Agent, Accept and the name of Authorization */
 #define BURIAL 2000     /* milliseconds that a blocking call takes for saving the grant's end */
 
+/* A call is larger than what an allocator has at hand, and most begin when another has ended: its memory is kept. */
+static bi_call *take_memory(bi_config *config) {
+    bi_call *call = config->spare_call;
+    config->spare_call = NULL;
+    return call ? call : bi_alloc(sizeof *call);
+}
+
+static void give_memory(bi_config *config, bi_call *call) {
+    if (config->spare_call) {
+        bi_free(call);
+        return;
+    }
+    *call = (bi_call){0};
+    config->spare_call = call;
+}
+
 bi_call *bi_call_new(bi_config *config, bi_account *account, const bi_endpoint *endpoint) {
-    bi_call *call = bi_alloc(sizeof *call);
+    bi_call *call = take_memory(config);
     if (!call)
         return NULL;
     bi_exchange_init(&call->exchange);
@@ -46,8 +62,9 @@ void bi_call_free(bi_call *call) {
     bi_bytes_clear(&call->fields);
     bi_bytes_clear(&call->body);
     bi_account_release(call->account);
-    bi_config_release(call->config);
-    bi_free(call);
+    bi_config *config = call->config;
+    give_memory(config, call);
+    bi_config_release(config);
 }
 
 static bi_need end(bi_call *call) {

@@ -28,6 +28,7 @@ void bi_config_release(bi_config *config) {
         bi_free(config->hosts[i]);
     bi_cdn_clear(&config->cdn);
     bi_free(config->user_agent);
+    bi_free(config->spare_call);
     bi_free(config);
 }
 
