@@ -6,14 +6,13 @@ local driver = require "better_i18n.driver"
 local current = require "better_i18n.loop.current"
 
 local methods = core.methods
-local call, state_of = core.call, core.state
+local call = core.call
 local choose = current.choose
 
 -- The client is an argument until the call has ended: one that nobody else holds must not be collected under it.
 local function results(_, data, response) return data, response end
 
-local function run(client, task, signal)
-  local state = state_of(client)
+local function run(client, task, signal, state)
   return results(client, driver.run(task, state, choose(state.loop), signal))
 end
 
@@ -75,7 +74,7 @@ methods.can = core.can
 --- Ends the client: connections close, secrets are wiped, a refresh that is on the wire is awaited. Calls that other
 -- coroutines have under way raise `cancelled`. Again: no effect.
 function methods.close(client)
-  local state = state_of(client)
+  local state = core.state(client)
   driver.settle(state, choose(state.loop))
   core.close(client)
   driver.cancel(state)

@@ -117,8 +117,8 @@ static void read_path(lua_State *L, bi_call *call, int *argument) {
     bi_span parts[4];
     size_t count = 0;
     for (const char *at = strchr(call->endpoint.path, '{'); at; at = strchr(at + 1, '{')) {
-        lua_pushlstring(L, at + 1, strcspn(at + 1, "}"));
-        const char *name = lua_tostring(L, -1);
+        char name[24] = "";
+        memcpy(name, at + 1, strcspn(at + 1, "}"));
         if (strcmp(name, "grant_id") == 0)
             parts[count++] = own_grant(L, call);
         else if (strcmp(name, "namespace") == 0)
@@ -393,13 +393,14 @@ void bi_call_read_options(lua_State *L, bi_call *call, int index, const bi_optio
     read_common(L, call, index);
 }
 
-int bi_call_push_signal(lua_State *L, int options, int task) {
+int bi_call_return(lua_State *L, int options, int task) {
     lua_settop(L, task);
     if (options > 2 && lua_istable(L, options))
         bi_option_get(L, options, "signal");
     else
         lua_pushnil(L);
-    return 2;
+    bi_getuservalue(L, task);
+    return 3;
 }
 
 int bi_lua_call(lua_State *L) {
@@ -418,7 +419,7 @@ int bi_lua_call(lua_State *L) {
     else if (call->endpoint.body == BI_BODY_POSITIONAL)
         read_fields(L, call, &argument);
     read_options(L, call, argument, last);
-    return bi_call_push_signal(L, last, task);
+    return bi_call_return(L, last, task);
 }
 
 /* --- client:request -------------------------------------------------------------------------------------------- */
@@ -511,7 +512,7 @@ int bi_lua_custom(lua_State *L) {
         call->raw = bi_option_flag(L, 4, "raw", false);
         read_custom_body(L, call, 4);
     }
-    return bi_call_push_signal(L, 4, 5);
+    return bi_call_return(L, 4, 5);
 }
 
 int bi_lua_endpoints(lua_State *L) {

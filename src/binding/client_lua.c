@@ -3,6 +3,7 @@
 
 #include "binding/account_lua.h"
 #include "binding/error_lua.h"
+#include "binding/mark.h"
 #include "binding/options_lua.h"
 #include "core/ascii.h"
 #include "core/flight.h"
@@ -106,8 +107,15 @@ static void close_client(bi_client *client) {
     }
 }
 
+static const char mark; /* of clients */
+
+/* [-0, +0, -] The client at the index, or NULL. */
+static bi_client *look(lua_State *L, int index) {
+    return bi_marked(L, index, sizeof(bi_client), &mark);
+}
+
 static int client_gc(lua_State *L) {
-    bi_client *client = luaL_testudata(L, 1, BI_CLIENT_CLASS);
+    bi_client *client = look(L, 1);
     if (client)
         close_client(client);
     return 0;
@@ -115,7 +123,7 @@ static int client_gc(lua_State *L) {
 
 /* Shows which grant it acts for and nothing else. */
 static int client_tostring(lua_State *L) {
-    const bi_client *client = luaL_testudata(L, 1, BI_CLIENT_CLASS);
+    const bi_client *client = look(L, 1);
     if (!client || !client->config)
         lua_pushliteral(L, "better_i18n.client (closed)");
     else if (client->account && client->account->grant_id)
@@ -156,7 +164,7 @@ void bi_client_open(lua_State *L) {
 }
 
 bi_client *bi_client_check(lua_State *L, int index, const char *where) {
-    bi_client *client = luaL_testudata(L, index, BI_CLIENT_CLASS);
+    bi_client *client = look(L, index);
     if (!client)
         bi_error_argument(L, where, "the client is missing; call it as client:%s(…), with a colon",
                           where);
@@ -450,7 +458,9 @@ static void name_account(lua_State *L, const bi_client *client) {
 /* [-0, +1, v] The box first, so that whatever raises behind it leaks nothing; then its uservalue. */
 static bi_client *push_client(lua_State *L) {
     bi_client *client = bi_newuserdata(L, sizeof *client);
+    client->mark = &mark;
     luaL_setmetatable(L, BI_CLIENT_CLASS);
+    client->has_transport = has(L, "transport");
     lua_createtable(L, 0, 10);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         bi_option_get(L, 1, kept[i]);
@@ -490,7 +500,7 @@ int bi_lua_client_bare(lua_State *L) {
 }
 
 int bi_lua_client_close(lua_State *L) {
-    bi_client *client = luaL_testudata(L, 1, BI_CLIENT_CLASS);
+    bi_client *client = look(L, 1);
     if (!client)
         bi_client_check(L, 1, "close");
     else
@@ -514,7 +524,7 @@ int bi_lua_client_can(lua_State *L) {
 }
 
 int bi_lua_client_state(lua_State *L) {
-    if (!luaL_testudata(L, 1, BI_CLIENT_CLASS))
+    if (!look(L, 1))
         bi_client_check(L, 1, "close");
     bi_getuservalue(L, 1);
     return 1;

@@ -9,15 +9,17 @@
 
 #define BI_CLIENT_CLASS "better_i18n.client"
 
-/* All zero is a valid, closed client. Its uservalue is a table: the user's functions by the names of their options, and
+/* All zero but for its mark is a valid, closed client. Its uservalue is a table: the user's functions by the names of their options, and
  * what the Lua layer keeps beside them. */
 typedef struct bi_client {
+    const void *mark;    /* see mark.h */
     bi_config *config;   /* held; NULL when closed */
     bi_account *account; /* held; shared with other clients of the grant */
     bi_engine *engine;   /* held; NULL before the first call */
     bi_pool *pool;       /* held; NULL before the first call */
     char *network[5];    /* owned: http_version, ca_file, cert_file, key_file, proxy */
     long max_connections;
+    bool has_transport; /* requests go to the user's transport function */
 } bi_client;
 
 /* [-0, +0, m] Once in each Lua state; the metatable's __index is the table on the top, which is popped. */

@@ -69,7 +69,7 @@ int bi_lua_tool(lua_State *L) {
     if (!bi_mcp_call_tool(call->mcp, name, name_length, arguments, length))
         luaL_error(L, "not enough memory");
     bi_call_read_options(L, call, 4, tool_options);
-    return bi_call_push_signal(L, 4, 5);
+    return bi_call_return(L, 4, 5);
 }
 
 int bi_lua_tools(lua_State *L) {
@@ -87,7 +87,7 @@ int bi_lua_tools(lua_State *L) {
     if (!bi_mcp_list_tools(call->mcp, cursor, length))
         luaL_error(L, "not enough memory");
     bi_call_read_options(L, call, 3, tool_options);
-    return bi_call_push_signal(L, 3, 4);
+    return bi_call_return(L, 3, 4);
 }
 
 /* [-0, +1, e] JSON that the core has read once already. */

@@ -6,8 +6,9 @@
 #include "binding/compat.h"
 #include "core/call.h"
 
-/* core.tool(client, name, arguments, options) → task, signal or nil. `arguments` is a table with names, or nil.
- * core.tools(client, cursor, options) → task, signal or nil: one page of the list of tools; `cursor` may be nil. */
+/* core.tool(client, name, arguments, options) → task, signal or nil, the client's state. `arguments` is a table with
+ * names, or nil.
+ * core.tools(client, cursor, options) → the same: one page of the list of tools; `cursor` may be nil. */
 int bi_lua_tool(lua_State *L);
 int bi_lua_tools(lua_State *L);
 

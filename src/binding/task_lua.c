@@ -3,6 +3,7 @@
 #include "binding/task_lua.h"
 
 #include "binding/error_lua.h"
+#include "binding/mark.h"
 #include "binding/options_lua.h"
 #include "binding/trace.h"
 #include "core/headers.h"
@@ -13,6 +14,8 @@
 static const char *const needs[] = {"done",  "wait", "sleep",  "before",   "after",
                                     "renew", "join", "tokens", "revoked",  "load",
                                     "lock",  "save", "unlock", "transport"};
+static const char mark; /* of tasks; the registry has their metatable under its address, too */
+
 enum { NEED_TRANSPORT = BI_NEED_UNLOCK + 1, NEEDS };
 
 static void drop_transfer(bi_task *task) {
@@ -29,11 +32,22 @@ void bi_task_clear(bi_task *task) {
     }
     bi_pool_release(task->pool);
     bi_engine_release(task->engine);
-    *task = (bi_task){.serial = task->serial};
+    *task = (bi_task){.mark = &mark, .serial = task->serial};
+}
+
+/* [-0, +0, -] The task at the index, or NULL. */
+static bi_task *look(lua_State *L, int index) {
+    return bi_marked(L, index, sizeof(bi_task), &mark);
+}
+
+/* [-0, +0, v] The same; what is none is an error. */
+static bi_task *check(lua_State *L, int index) {
+    bi_task *task = look(L, index);
+    return task ? task : luaL_checkudata(L, index, BI_TASK_CLASS);
 }
 
 static int task_gc(lua_State *L) {
-    bi_task *task = luaL_testudata(L, 1, BI_TASK_CLASS);
+    bi_task *task = look(L, 1);
     if (task)
         bi_task_clear(task);
     return 0;
@@ -42,8 +56,10 @@ static int task_gc(lua_State *L) {
 static bi_task *push_empty(lua_State *L) {
     static _Thread_local double serials;
     bi_task *task = bi_newuserdata(L, sizeof *task);
-    luaL_setmetatable(L, BI_TASK_CLASS);
+    task->mark = &mark;
     task->serial = ++serials;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &mark);
+    lua_setmetatable(L, -2);
     return task;
 }
 
@@ -51,12 +67,10 @@ bi_call *bi_task_push_call(lua_State *L, int client_index, const bi_endpoint *ro
     client_index = lua_absindex(L, client_index);
     bi_task *task = push_empty(L);
     bi_getuservalue(L, client_index);
-    lua_getfield(L, -1, "transport");
-    task->seam = !lua_isnil(L, -1);
-    lua_pop(L, 1);
     bi_setuservalue(L, -2);
     bi_state_engine(L); /* made before the client is looked at: it allocates */
     bi_client *client = bi_client_check(L, client_index, row->name);
+    task->seam = client->has_transport;
     task->pool = bi_pool_hold(bi_client_pool(L, client));
     task->engine = bi_engine_hold(client->engine);
     task->call = bi_call_new(client->config, client->account, row);
@@ -66,7 +80,7 @@ bi_call *bi_task_push_call(lua_State *L, int client_index, const bi_endpoint *ro
 }
 
 bi_task *bi_task_check(lua_State *L, int index) {
-    bi_task *task = luaL_checkudata(L, index, BI_TASK_CLASS);
+    bi_task *task = check(L, index);
     if (!task->call && !task->flight)
         luaL_argerror(L, index, "the task is over");
     return task;
@@ -191,7 +205,7 @@ int bi_lua_wait(lua_State *L) {
 }
 
 int bi_lua_serial(lua_State *L) {
-    const bi_task *task = luaL_checkudata(L, 1, BI_TASK_CLASS);
+    const bi_task *task = check(L, 1);
     lua_pushnumber(L, (lua_Number)task->serial);
     return 1;
 }
@@ -235,7 +249,7 @@ int bi_lua_flight(lua_State *L) {
     bi_getuservalue(L, 1);
     lua_getfield(L, 2, "grant");
     lua_getfield(L, 3, "flight");
-    const bi_task *known = luaL_testudata(L, -1, BI_TASK_CLASS);
+    const bi_task *known = look(L, -1);
     if (known && known->flight == flight)
         return 1;
     bi_task *made = push_empty(L);
@@ -251,19 +265,19 @@ int bi_lua_flight(lua_State *L) {
 }
 
 int bi_lua_home(lua_State *L) {
-    luaL_checkudata(L, 1, BI_TASK_CLASS);
+    check(L, 1);
     bi_getuservalue(L, 1);
     return 1;
 }
 
 int bi_lua_must_wait(lua_State *L) {
-    const bi_task *task = luaL_checkudata(L, 1, BI_TASK_CLASS);
+    const bi_task *task = check(L, 1);
     lua_pushboolean(L, task->flight && bi_flight_must_be_awaited(task->flight));
     return 1;
 }
 
 int bi_lua_cancel(lua_State *L) {
-    bi_task *task = luaL_checkudata(L, 1, BI_TASK_CLASS);
+    bi_task *task = check(L, 1);
     if (task->call)
         cancel(task,
                lua_toboolean(L, 2)
@@ -280,7 +294,7 @@ int bi_lua_now(lua_State *L) {
 }
 
 int bi_lua_abandon(lua_State *L) {
-    bi_task *task = luaL_checkudata(L, 1, BI_TASK_CLASS);
+    bi_task *task = check(L, 1);
     bi_task_clear(task);
     return 0;
 }
@@ -405,7 +419,7 @@ void bi_task_open(lua_State *L) {
     lua_setfield(L, -2, "__gc");
     lua_pushliteral(L, BI_TASK_CLASS);
     lua_setfield(L, -2, "__name");
-    lua_pop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &mark);
 }
 
 void bi_task_push_step(lua_State *L) {

@@ -10,8 +10,9 @@
 
 #define BI_TASK_CLASS "better_i18n.call"
 
-/* All zero is a valid, finished task. Its uservalue is the client's, so hooks and flights are found through it. */
+/* All zero but for its mark is a valid, finished task. Its uservalue is the client's, so hooks and flights are found through it. */
 typedef struct bi_task {
+    const void *mark;      /* see mark.h */
     bi_call *call;         /* owned; NULL for a flight */
     bi_flight *flight;     /* held; NULL for a call */
     bi_transfer *transfer; /* owned; the request under way, or NULL */
