@@ -7,10 +7,11 @@ local core = require "better_i18n.core"
 local step = core.step
 local driver = {}
 
--- One step, with the time and the chance of the options `clock` and `random` where they are given.
-local function advance(task, state)
+-- One step, with the time and the chance of the options `clock` and `random` where they are given. `own_step` is the
+-- loop's way to make one without them, if it has one.
+local function advance(task, state, own_step)
   local clock, random = state.clock, state.random
-  if not clock and not random then return step(task) end
+  if not clock and not random then return (own_step or step)(task) end
   local wall, mono
   if clock then
     wall, mono = clock()
@@ -21,11 +22,9 @@ end
 
 -- Hooks that only look on (on_request of a renewal, on_response, on_revoked) cannot disturb what they look at: their
 -- error is handed over with the result of a call, as `hook_error`.
-local function observe(hook, describe)
-  return function(task, state)
-    local ok, value = pcall(state[hook], describe(task))
-    if not ok and not state.observer_error then state.observer_error = { value = value } end
-  end
+local function observe(state, hook, what)
+  local ok, value = pcall(state[hook], what)
+  if not ok and not state.observer_error then state.observer_error = { value = value } end
 end
 
 -- The error of on_tokens is raised by the call that waits for the tokens, before it sends anything, or by the next.
@@ -63,11 +62,11 @@ end
 
 local function send_through_seam(task, state) core.answer(task, state.transport(core.request(task))) end
 
--- Needs that calls and flights have in common.
+-- Needs that calls and flights have in common: function(task, state, loop, milliseconds or what the hook is given).
 local serve = {
-  after = observe("on_response", core.info),
+  after = function(_, state, _, info) observe(state, "on_response", info) end,
   tokens = tell_tokens,
-  revoked = observe("on_revoked", core.over),
+  revoked = function(task, state) observe(state, "on_revoked", core.over(task)) end,
   transport = send_through_seam,
   load = at_desk "load",
   lock = at_desk "lock",
@@ -75,25 +74,22 @@ local serve = {
   unlock = at_desk "unlock",
 }
 
--- In a flight no hook may stand between an answer and the tokens in it.
-local before_in_flight = observe("on_request", core.info)
-
 -- One flight, at most `limit` seconds, though it is never left while a refresh is on the wire. True when it has ended,
 -- or was ended by somebody else: two loops of one program may drive the same one.
 local function drive_flight(flight, state, loop, limit)
   local stop = core.now() + limit
   local grant = state.grant
   while grant.flight == flight do
-    local need, ms = advance(flight, state)
+    local need, detail = advance(flight, state)
     if need == "done" then return true end
     if need == "wait" or need == "sleep" then
       local left = (stop - core.now()) * 1000
       if left <= 0 and not core.must_wait(flight) then return false end
-      loop[need](flight, left > 0 and math.min(ms, left) or ms)
-    elseif need == "before" then
-      before_in_flight(flight, state)
+      loop[need](flight, left > 0 and math.min(detail, left) or detail)
+    elseif need == "before" then -- no hook may stand between an answer and the tokens in it
+      observe(state, "on_request", detail)
     else
-      serve[need](flight, state)
+      serve[need](flight, state, loop, detail)
     end
   end
   return true
@@ -187,13 +183,14 @@ local function renew(task, state, loop, ms)
   end
 end
 
-local serve_call = setmetatable({
+local serve_call = {
   wait = function(task, _, loop, ms) loop.wait(task, ms) end,
   sleep = function(task, _, loop, ms) loop.sleep(task, ms) end,
-  before = function(task, state) state.on_request(core.info(task)) end,
+  before = function(_, state, _, info) state.on_request(info) end,
   renew = renew,
   join = join,
-}, { __index = serve })
+}
+for need, handler in pairs(serve) do serve_call[need] = handler end
 
 -- Calls under way are entered where somebody may want to end them: with their client, and with their signal.
 local function enter(holder, task, loop)
@@ -236,7 +233,8 @@ end
 -- @param loop (table) what waiting means here. wait(task, ms): until the task's transfer may have ended, at most so
 --   many milliseconds; sleep(task, ms); wake(thing): who waits for that task or flight looks again; check(): raises
 --   where nothing can wait. Where coroutines run also spawn(fn, ...): in the background; join(flight, ms, task): until
---   wake(flight) or wake(task), at most so long; home(): what turns the coroutines, if that is not the loop itself
+--   wake(flight) or wake(task), at most so long; home(): what turns the coroutines, if that is not the loop itself.
+--   step_and_wait(task): core's, where waiting stops the program anyway
 -- @param signal (table) made by better_i18n.signal(), or nil
 -- @return data, response as core.finish gives them
 -- @raise the call's error object, or what on_tokens or (before anything was sent) on_request raised
@@ -244,12 +242,13 @@ function driver.run(task, state, loop, signal)
   if loop.check then loop.check() end
   raise_tokens_error(state)
   begin(task, state, loop, signal)
-  local need, ms = advance(task, state)
+  local own_step = loop.step_and_wait
+  local need, detail = advance(task, state, own_step)
   while need ~= "done" do
-    serve_call[need](task, state, loop, ms)
-    need, ms = advance(task, state)
+    serve_call[need](task, state, loop, detail)
+    need, detail = advance(task, state, own_step)
   end
-  leave(state, task)
+  if loop.spawn then leave(state, task) end
   if signal then leave(signal, task) end
   return finish(task, state)
 end

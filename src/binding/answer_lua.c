@@ -6,7 +6,6 @@
 #include "binding/fields_lua.h"
 #include "binding/json_lua.h"
 #include "binding/mcp_lua.h"
-#include "binding/task_lua.h"
 #include "core/headers.h"
 #include "core/page.h"
 #include "core/reply.h"
@@ -374,8 +373,7 @@ int bi_lua_finish(lua_State *L) {
 
 /* --- For hooks ------------------------------------------------------------------------------------------------- */
 
-int bi_lua_info(lua_State *L) {
-    bi_task *task = bi_task_check(L, 1);
+void bi_info_push(lua_State *L, bi_task *task) {
     bi_exchange *x = bi_task_exchange(task);
     bool answered = x->state == BI_EXCHANGE_AFTER;
     lua_createtable(L, 0, answered ? 8 : 3);
@@ -383,14 +381,13 @@ int bi_lua_info(lua_State *L) {
     set_text(L, "path", x->shown_path);
     set_integer(L, "attempt", x->attempts + (answered ? 0 : 1));
     if (!answered)
-        return 1;
+        return;
     set_number(L, "elapsed", (double)x->took / 1000);
     if (x->answer.status)
         set_integer(L, "status", x->answer.status);
     set_request_id(L, x);
     if (bi_failure_is_set(&x->failure))
         set_text(L, "code", x->failure.code);
-    return 1;
 }
 
 static const bi_account *task_account(lua_State *L) {

@@ -63,7 +63,6 @@ static const luaL_Reg functions[] = {
     {"answer", bi_lua_answer},
     {"finish", bi_lua_finish},
     {"page_skip", bi_lua_page_skip},
-    {"info", bi_lua_info},
     {"tokens", bi_lua_tokens},
     {"over", bi_lua_over},
     {"authorize", bi_lua_authorize},
@@ -108,8 +107,10 @@ int luaopen_better_i18n_core(lua_State *L) {
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "methods");
     bi_client_open(L);
-    bi_task_push_step(L);
+    bi_task_push_step(L, false);
     lua_setfield(L, -2, "step");
+    bi_task_push_step(L, true);
+    lua_setfield(L, -2, "step_and_wait");
     bi_push_null(L);
     lua_setfield(L, -2, "null");
     luaL_newmetatable(

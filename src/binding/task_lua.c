@@ -2,6 +2,7 @@
  * the driver in Lua. */
 #include "binding/task_lua.h"
 
+#include "binding/answer_lua.h"
 #include "binding/error_lua.h"
 #include "binding/mark.h"
 #include "binding/options_lua.h"
@@ -170,32 +171,52 @@ static bi_need step(bi_task *task, const bi_input *input) {
     return task->call ? bi_call_step(task->call, input) : bi_flight_step(task->flight, input);
 }
 
-static int push_need(lua_State *L, const bi_task *task, int need, bi_now now) {
+static int64_t time_left(bi_task *task) {
+    int64_t left = bi_task_exchange(task)->wake - task->now.mono;
+    return left > 0 ? left : 0;
+}
+
+static int push_need(lua_State *L, bi_task *task, int need) {
     lua_pushvalue(L, lua_upvalueindex(need + 1));
-    if (need != BI_NEED_SEND && need != BI_NEED_SLEEP && need != BI_NEED_JOIN &&
-        need != BI_NEED_RENEW)
+    if (need == BI_NEED_BEFORE || need == BI_NEED_AFTER)
+        bi_info_push(L, task);
+    else if (need == BI_NEED_SEND || need == BI_NEED_SLEEP || need == BI_NEED_JOIN ||
+             need == BI_NEED_RENEW)
+        lua_pushnumber(L, (lua_Number)time_left(task));
+    else
         return 1;
-    int64_t wake = bi_task_exchange((bi_task *)(uintptr_t)task)->wake;
-    lua_pushnumber(L, (lua_Number)(wake > now.mono ? wake - now.mono : 0));
     return 2;
 }
 
-static int step_lua(lua_State *L) {
+static int step_or_wait(lua_State *L, int waits) {
     bi_task *task = bi_task_check(L, 1);
     bi_input input = read_input(L);
     task->now = input.now;
     if (task->transfer && bi_engine_is_foreign(task->engine))
         leave_parent(task);
     for (;;) {
-        if (task->transfer && !collect(task, input.now))
-            return push_need(L, task, BI_NEED_SEND, input.now);
+        if (task->transfer && !collect(task, input.now)) {
+            if (waits-- <= 0)
+                return push_need(L, task, BI_NEED_SEND);
+            bi_engine_wait(task->engine, time_left(task));
+            task->now = input.now = bi_clock_read();
+            continue;
+        }
         bi_need need = step(task, &input);
         if (need != BI_NEED_SEND)
-            return push_need(L, task, (int)need, input.now);
+            return push_need(L, task, (int)need);
         if (task->seam)
-            return push_need(L, task, NEED_TRANSPORT, input.now);
+            return push_need(L, task, NEED_TRANSPORT);
         send(task);
     }
+}
+
+static int step_lua(lua_State *L) {
+    return step_or_wait(L, 0);
+}
+
+static int step_and_wait_lua(lua_State *L) {
+    return step_or_wait(L, 1);
 }
 
 int bi_lua_wait(lua_State *L) {
@@ -422,8 +443,8 @@ void bi_task_open(lua_State *L) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, &mark);
 }
 
-void bi_task_push_step(lua_State *L) {
+void bi_task_push_step(lua_State *L, bool waits) {
     for (int i = 0; i < NEEDS; i++)
         lua_pushstring(L, needs[i]);
-    lua_pushcclosure(L, step_lua, NEEDS);
+    lua_pushcclosure(L, waits ? step_and_wait_lua : step_lua, NEEDS);
 }

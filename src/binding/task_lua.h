@@ -41,10 +41,12 @@ static inline bi_exchange *bi_task_exchange(bi_task *task) {
     return task->call ? &task->call->exchange : &task->flight->exchange;
 }
 
-/* [-0, +1, m] Pushes core.step as a function.
+/* [-0, +1, m] Pushes core.step or core.step_and_wait as a function.
  *
- * core.step(task, mono, wall, random) → need, milliseconds until the task wants to be stepped without news. The three
- * numbers (seconds, seconds, [0, 1)) come from the options clock and random; without them the system's are read.
+ * core.step(task, mono, wall, random) → need, and with it either milliseconds until the task wants to be stepped without
+ * news, or what the hook is given. The three numbers (seconds, seconds, [0, 1)) come from the options clock and random;
+ * without them the system's are read. core.step_and_wait(task) blocks once where core.step would say `wait`, and then
+ * looks again; no more than that, so that an interrupt gets its turn.
  * core.wait(task, milliseconds): blocks until the engine has something to do.
  * core.serial(task) → its number. core.pump(milliseconds) does what this Lua state's engine has to do, after waiting for
  * it at most so long (0: not at all; nil: without limit); core.finished() → the number of the next task whose transfer
@@ -54,7 +56,7 @@ static inline bi_exchange *bi_task_exchange(bi_task *task) {
  * core.must_wait(task): whether giving up this flight now could lose a token.
  * core.cancel(task, closed): ends a call where it stands, without an error here; its next step is `done`.
  * core.abandon(task): nobody will drive it any more. core.now() → monotonic and wall seconds. */
-void bi_task_push_step(lua_State *L);
+void bi_task_push_step(lua_State *L, bool waits);
 int bi_lua_wait(lua_State *L);
 int bi_lua_serial(lua_State *L);
 int bi_lua_pump(lua_State *L);
