@@ -167,12 +167,11 @@ static void sends_get(void **state) {
     bi_wire_request_add_field(&f.request, "Authorization", "Bearer secret", 13);
     assert_ok(run(), 200, "ok");
     char expected[256];
-    snprintf(expected, sizeof expected,
-             "GET /path?q=1 HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-             "Accept-Encoding: ",
+    snprintf(expected, sizeof expected, "GET /path?q=1 HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n",
              raw_server_port(f.server));
     assert_memory_equal(raw_server_last(f.server), expected, strlen(expected));
     assert_non_null(strstr(raw_server_last(f.server), "\r\nAuthorization: Bearer secret\r\n"));
+    assert_non_null(strstr(raw_server_last(f.server), "\r\nAccept-Encoding: "));
     assert_null(strstr(raw_server_last(f.server), "Accept: "));
     assert_null(strstr(raw_server_last(f.server), "User-Agent"));
     assert_string_equal(bi_bytes_text(&f.answer.fields), "Content-Length: 2\r\nX-One: 1\r\n");

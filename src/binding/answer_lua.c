@@ -36,7 +36,7 @@ static void set_request_id(lua_State *L, bi_exchange *x) {
 static void push_response(lua_State *L, const bi_task *task) {
     bi_call *call = task->call;
     bi_exchange *x = &call->exchange;
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, call->endpoint.list ? 8 : 4);
     set_integer(L, "attempts", x->attempts);
     set_number(L, "elapsed", (double)(task->now.mono - call->started) / 1000);
     if (x->answer.status == 0) /* answered without a request */

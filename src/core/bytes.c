@@ -43,11 +43,15 @@ static char *grow(const bi_bytes *bytes, size_t capacity) {
     return data;
 }
 
+static bool has_room(const bi_bytes *bytes, size_t more) {
+    return !bytes->failed && bytes->data && more < bytes->capacity - bytes->length;
+}
+
 bool bi_bytes_reserve(bi_bytes *bytes, size_t more) {
+    if (has_room(bytes, more))
+        return true;
     if (bytes->failed)
         return false;
-    if (more < bytes->capacity - bytes->length && bytes->data)
-        return true;
     if (more > SIZE_MAX / 4 || bytes->length > SIZE_MAX / 4) {
         bytes->failed = true;
         return false;
@@ -77,7 +81,7 @@ void bi_bytes_trim(bi_bytes *bytes) {
 }
 
 bool bi_bytes_add(bi_bytes *bytes, const void *data, size_t length) {
-    if (!bi_bytes_reserve(bytes, length))
+    if (!has_room(bytes, length) && !bi_bytes_reserve(bytes, length))
         return false;
     if (length)
         memcpy(bytes->data + bytes->length, data, length);

@@ -31,9 +31,15 @@ void bi_wire_answer_clear(bi_wire_answer *answer) {
 bool bi_wire_request_add_field(bi_wire_request *request, const char *name, const char *value,
                                size_t length) {
     bi_bytes *fields = &request->fields;
+    size_t name_length = strlen(name), whole = name_length + 2 + length + 1;
     /* Room for the whole first: a half-written field must not be sent. */
-    if (!bi_bytes_reserve(fields, strlen(name) + 2 + length + 1))
+    if (!bi_bytes_reserve(fields, whole))
         return false;
-    return bi_bytes_add_text(fields, name) && bi_bytes_add(fields, ": ", 2) &&
-           bi_bytes_add(fields, value, length) && bi_bytes_add_char(fields, '\0');
+    char *at = fields->data + fields->length;
+    memcpy(at, name, name_length);
+    memcpy(at + name_length, ": ", 2);
+    memcpy(at + name_length + 2, value, length);
+    at[whole - 1] = at[whole] = '\0';
+    fields->length += whole;
+    return true;
 }

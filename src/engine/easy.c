@@ -78,7 +78,8 @@ static bool add_field(bi_easy *easy, const char *line, size_t length, size_t who
         return add_continuation(fields, line, length);
     if (!memchr(line, ':', length))
         return true; /* not a field; nobody could read it */
-    if (length >= sizeof name && strncasecmp(line, name, sizeof name - 1) == 0)
+    if ((*line | 32) == *name && length >= sizeof name &&
+        strncasecmp(line, name, sizeof name - 1) == 0)
         easy->content_length = read_length(line + sizeof name - 1, line + length);
     if (whole == length + 2 && line[length] == '\r')
         return bi_bytes_add(fields, line, whole);
@@ -316,28 +317,27 @@ void bi_easy_free(bi_easy *easy) {
 
 /* --- One request ------------------------------------------------------------------------------ */
 
-static bool has_field(const bi_wire_request *request, const char *name) {
-    size_t length = strlen(name);
-    const char *field = request->fields.data, *end = field + request->fields.length;
-    for (; field && field < end; field += strlen(field) + 1)
-        if (strncasecmp(field, name, length) == 0)
-            return true;
-    return false;
+static bool is_field(const char *field, const char *name) {
+    return (*field | 32) == (*name | 32) && strncasecmp(field, name, strlen(name)) == 0;
 }
 
-static size_t count_fields(const bi_wire_request *request) {
-    size_t count = 0;
-    for (size_t i = 0; i < request->fields.length; i++)
-        count += request->fields.data[i] == '\0';
-    return count;
+static bool add_node(bi_easy *easy, char *text) {
+    if (easy->node_count == easy->node_room) {
+        size_t room = easy->node_room * 2 + 8;
+        struct curl_slist *nodes = bi_realloc(easy->nodes, room * sizeof *nodes);
+        if (!nodes)
+            return false;
+        easy->nodes = nodes;
+        easy->node_room = room;
+    }
+    easy->nodes[easy->node_count++].data = text;
+    return true;
 }
 
-static void add_node(bi_easy *easy, size_t *count, char *text) {
-    struct curl_slist *node = &easy->nodes[*count];
-    *node = (struct curl_slist){.data = text};
-    if (*count)
-        easy->nodes[*count - 1].next = node;
-    ++*count;
+static struct curl_slist *link_nodes(bi_easy *easy) {
+    for (size_t i = 0; i < easy->node_count; i++)
+        easy->nodes[i].next = i + 1 < easy->node_count ? &easy->nodes[i + 1] : NULL;
+    return easy->node_count ? easy->nodes : NULL;
 }
 
 /* libcurl only reads the list, so its nodes point into the request: no copies of the token,
@@ -346,28 +346,21 @@ static void add_node(bi_easy *easy, size_t *count, char *text) {
  * adds itself even twice, so its list of all codings is left out for the one that matters. */
 static CURLcode set_fields(bi_easy *easy) {
     static char no_expect[] = "Expect:", no_accept[] = "Accept:", no_type[] = "Content-Type:",
-                gzip[] = "Accept-Encoding: gzip";
+                coding[] = "Accept-Encoding:", gzip[] = "Accept-Encoding: gzip";
     const bi_wire_request *request = easy->request;
-    size_t room = count_fields(request) + 4, count = 0;
-    if (room > easy->node_room) {
-        struct curl_slist *nodes = bi_realloc(easy->nodes, room * sizeof *nodes);
-        if (!nodes)
-            return CURLE_OUT_OF_MEMORY;
-        easy->nodes = nodes;
-        easy->node_room = room;
-    }
-    if (!has_field(request, no_accept))
-        add_node(easy, &count, no_accept);
-    if (easy->has_gzip && !has_field(request, "Accept-Encoding:"))
-        add_node(easy, &count, gzip);
-    if (request->has_body)
-        add_node(easy, &count, no_expect);
-    if (request->has_body && !has_field(request, no_type))
-        add_node(easy, &count, no_type);
+    bool has_accept = false, has_coding = !easy->has_gzip, has_type = !request->has_body, ok = true;
     char *field = request->fields.data, *end = field + request->fields.length;
-    for (; field && field < end; field += strlen(field) + 1)
-        add_node(easy, &count, field);
-    return curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, count ? easy->nodes : NULL);
+    easy->node_count = 0;
+    for (; field && field < end && ok; field += strlen(field) + 1) {
+        has_accept = has_accept || is_field(field, no_accept);
+        has_coding = has_coding || is_field(field, coding);
+        has_type = has_type || is_field(field, no_type);
+        ok = add_node(easy, field);
+    }
+    ok = ok && (has_accept || add_node(easy, no_accept)) && (has_coding || add_node(easy, gzip)) &&
+         (has_type || add_node(easy, no_type)) && (!request->has_body || add_node(easy, no_expect));
+    return ok ? curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, link_nodes(easy))
+              : CURLE_OUT_OF_MEMORY;
 }
 
 static CURLcode set_body(bi_easy *easy) {

@@ -35,7 +35,7 @@ typedef struct bi_easy {
     const bi_wire_request *request; /* borrowed; NULL while idle */
     bi_wire_answer *answer;         /* borrowed; NULL while idle */
     struct curl_slist *nodes; /* owned: the header list; the texts are the request's, borrowed */
-    size_t node_room;
+    size_t node_count, node_room;
     bi_bytes origin;      /* that `url`, proxy and version were set to; may be empty */
     bool is_plain;        /* the handle stands at a GET that may use any connection */
     long connect_timeout; /* as it was set, milliseconds */
