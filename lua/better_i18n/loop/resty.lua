@@ -199,16 +199,20 @@ end
 function resty.wait(task, ms)
   local waiter, problem = take_waiter(), nil
   calls = calls + 1
-  waiters.add(task, waiter)
+  local key = waiters.add(task, waiter)
   local look = start_dispatcher() and LOOK or LOOK_ALONE
-  if look == LOOK_ALONE then pump(A_LOOK) end
-  collect() -- it may have ended as it began
+  if look == LOOK_ALONE then
+    pump(A_LOOK)
+    collect()
+  end
   if not waiter.roused then
     watched[waiter] = task
     problem = park(waiter, min(ms / 1000, look))
-    watched[waiter] = nil
   end
-  waiters.remove(task, waiter)
+  if not waiter.roused then
+    watched[waiter] = nil
+    waiters.remove(key, waiter)
+  end
   return_waiter(waiter)
   if problem then refuse(ngx.get_phase()) end
 end

@@ -50,15 +50,17 @@ local function tell_drivers(key)
 end
 
 --- Enters a waiter who is told when the task's transfer has ended, and by wake.
+-- @return a key that stands for the task in `remove`, and is cheaper there
 function waiters.add(task, waiter)
   local key = serial_of(task)
   if waiting[key] then enter(others, key, waiter) else waiting[key] = waiter end
+  return key
 end
 
 --- Enters a waiter who is told by wake alone.
 function waiters.join(thing, waiter) enter(joined, key_of(thing), waiter) end
 
---- Takes a waiter out again, whichever way he was entered.
+--- Takes a waiter out again, whichever way he was entered; who was told is out.
 function waiters.remove(thing, waiter)
   local key = key_of(thing)
   if waiting[key] == waiter then waiting[key] = nil end
