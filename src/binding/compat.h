@@ -118,6 +118,15 @@ static inline const char *bi_compat_tolstring(lua_State *L, int index, size_t *l
 
 #endif
 
+/* [-0, +0, e] From Lua 5.2 on a stack that cannot grow for lack of memory looks like one that may not grow: the message
+ * names both, where Lua's own names the wrong one. */
+static inline void bi_compat_checkstack(lua_State *L, int slots, const char *what) {
+    if (!lua_checkstack(L, slots))
+        luaL_error(L, "stack overflow, or not enough memory for a larger one (%s)", what);
+}
+#undef luaL_checkstack
+#define luaL_checkstack bi_compat_checkstack
+
 /* --- What is called otherwise ----------------------------------------------------------------- */
 
 /* [-0, +0, m] Registers a class of userdata that only needs to be collected. Done when the module is opened: a class

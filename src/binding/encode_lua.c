@@ -325,8 +325,7 @@ static const char *enter_table(walk *w) {
             return "a table contains itself";
     if (w->depth == BI_JSON_DEPTH_MAX)
         return "nested deeper than 512 levels";
-    if (!lua_checkstack(w->L, 6))
-        return "there is no room on the stack for such nesting";
+    luaL_checkstack(w->L, 6, "no room to encode JSON");
     w->frames[++w->depth] = (frame){.table = table};
     lua_pushnil(w->L);
     return NULL;

@@ -456,9 +456,11 @@ static const char *target_at_origin(const bi_easy *easy, const bi_bytes *url) {
 static CURLcode set_whole_url(bi_easy *easy, const char *text, size_t length) {
     bi_url url;
     bi_bytes_reset(&easy->origin);
-    if (bi_url_parse(&url, text, length) != NULL ||
-        curl_url_set(easy->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+    if (bi_url_parse(&url, text, length) != NULL)
         return CURLE_URL_MALFORMAT;
+    CURLUcode refusal = curl_url_set(easy->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+    if (refusal)
+        return refusal == CURLUE_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_URL_MALFORMAT;
     CURLcode code = set_proxy(easy, &url);
     if (!code)
         code = set_version(easy, &url);

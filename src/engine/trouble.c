@@ -93,9 +93,10 @@ static bi_trouble judge_code(const bi_easy *easy, CURLcode code) {
     case 98: /* CURLE_SSL_CLIENTCERT, since 7.77 */
     case CURLE_USE_SSL_FAILED:
         return before_request(easy, BI_TROUBLE_TLS);
+    case CURLE_URL_MALFORMAT: /* with that text: no memory to put the URL, which was taken, together again */
+        return strcmp(easy->error, "No URL set") == 0 ? judge_memory(easy) : BI_TROUBLE_OPTION;
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_URL_MALFORMAT:
     case CURLE_NOT_BUILT_IN:
     case CURLE_BAD_FUNCTION_ARGUMENT:
     case CURLE_UNKNOWN_OPTION:
