@@ -145,7 +145,7 @@ function better_i18n.pages(fetch, options) end
 ---@field waitMs? integer milliseconds, at most 25000, that the service waits for the end
 
 ---@class better_i18n.wait_sync_options: better_i18n.tool_options
----@field timeout? number (300) seconds in all
+---@field timeout? number (300) seconds in all, and at most one more for the last answer
 ---@field on_progress? fun(sync: better_i18n.sync) the first state and each change
 
 ---@class better_i18n.all_options: better_i18n.async_options
