@@ -166,7 +166,8 @@ function better_i18n.pages(fetch, options) end
 ---A JSON object as the service sent it; its fields are the service's own.
 ---@alias better_i18n.object table<string, any>
 
----The second result of every call.
+---The second result of every call. `headers` is made when it is first asked for: `pairs` shows it before that from Lua
+---5.2 on, `next` (and an encoder that goes by it) does not.
 ---@class better_i18n.response
 ---@field status? integer nil where nothing was sent
 ---@field headers? table<string, string> names without regard to case
