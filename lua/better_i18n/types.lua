@@ -89,8 +89,8 @@ function better_i18n.pages(fetch, options) end
 ---@field base_url? string sets `dashboard_url` and `api_url`; or BETTER_I18N_BASE_URL
 ---@field dashboard_url? string
 ---@field api_url? string
----@field mcp_url? string
----@field cdn_url? string
+---@field mcp_url? string or BETTER_I18N_MCP_URL
+---@field cdn_url? string or BETTER_I18N_CDN_URL
 ---@field allow_http? boolean (false) plain http to other hosts than this machine
 ---@field timeout? number (30) seconds for a whole call with its retries
 ---@field connect_timeout? number (5) seconds
