@@ -237,9 +237,7 @@ local project, path, dry_run = read_arguments()
 local ok, messages = pcall(read_messages, path)
 if not ok then stop(2, "%s: %s", path, tostring(messages)) end
 
-local client = better_i18n.new {
-  installation_token = os.getenv "TOKEN" or stop(2, "TOKEN is not set"), mcp_url = os.getenv "BETTER_I18N_MCP_URL",
-}
+local client = better_i18n.new { installation_token = os.getenv "TOKEN" or stop(2, "TOKEN is not set") }
 
 local function run()
   if dry_run then

@@ -479,8 +479,34 @@ describe("the environment", function()
     expect.holds("at " .. "https://api.better-i18n.com", "at " .. process.run(PROGRAM, {
       BETTER_I18N_BASE_URL = false }):match "%((.*)%)")
     expect.holds("http://localhost:5173", (process.run(PROGRAM, { BETTER_I18N_BASE_URL = "http://localhost:5173" })))
-    expect.holds("base_url", (process.run(PROGRAM, { BETTER_I18N_BASE_URL = "http://evil.test" })))
+    expect.holds("base_url (from BETTER_I18N_BASE_URL) is refused",
+      (process.run(PROGRAM, { BETTER_I18N_BASE_URL = "http://evil.test" })))
     expect.holds("https://api.better-i18n.com", (process.run(PROGRAM, { BETTER_I18N_BASE_URL = "" })))
+  end)
+
+  it("names the hosts of MCP and of the CDN, but for an option", function()
+    local program = [[
+      local better_i18n = require "better_i18n"
+      local client = assert(better_i18n.try(better_i18n.new, {
+        installation_token = "bi_oat_0123456789", max_retries = 0, mcp_url = os.getenv "OWN_MCP",
+        cdn_url = os.getenv "OWN_CDN",
+        transport = function(request) io.write(request.url, "\n") return nil, "gone" end,
+      }))
+      pcall(client.list_tools, client)
+      pcall(client.get_manifest, client, "acme/site")
+    ]]
+    local variables = {
+      BETTER_I18N_MCP_URL = "http://127.0.0.1:1/rpc", BETTER_I18N_CDN_URL = "http://127.0.0.1:2/cdn/",
+    }
+    assert.equal("http://127.0.0.1:1/rpc\nhttp://127.0.0.1:2/cdn/acme/site/manifest.json\n",
+      (process.run(program, variables)))
+    variables.OWN_MCP, variables.OWN_CDN = "https://mcp.test/x", "https://cdn.test"
+    assert.equal("https://mcp.test/x\nhttps://cdn.test/acme/site/manifest.json\n", (process.run(program, variables)))
+    for name, option in pairs { BETTER_I18N_MCP_URL = "mcp_url", BETTER_I18N_CDN_URL = "cdn_url" } do
+      expect.holds(option .. " (from " .. name .. ") is refused",
+        (process.run(PROGRAM, { [name] = "http://evil.test" })))
+      expect.holds("https://api.better-i18n.com", (process.run(PROGRAM, { [name] = "" })))
+    end
   end)
 
   it("does not lend the secret of one app to another", function()

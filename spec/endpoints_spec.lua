@@ -164,6 +164,27 @@ describe("a method", function()
     assert.is_nil(response.headers["X-None"])
   end)
 
+  local function seen_by(iterate, response)
+    local fields = {}
+    for name, value in iterate(response) do fields[name] = value end
+    return fields
+  end
+
+  it("shows the headers to pairs where this Lua lets a table do so, and to next once they were asked for", function()
+    local probe = setmetatable({ 1 }, { __pairs = function() return next, {} end })
+    local can_show = next(seen_by(pairs, probe)) == nil
+    local _, response = client:me()
+    local fields = seen_by(pairs, response)
+    assert.equal(can_show, fields.headers ~= nil)
+    assert.same({ 200, response.request_id }, { fields.status, fields.request_id })
+    _, response = client:me()
+    local function raw(table_) return next, table_ end
+    assert.is_nil(seen_by(raw, response).headers)
+    assert.equal("application/json", response.headers["Content-Type"])
+    assert.equal(response.headers, seen_by(raw, response).headers)
+    assert.same(seen_by(raw, response), seen_by(pairs, response))
+  end)
+
   it("makes the headers when they are asked for, also long after the call", function()
     local responses = {}
     for i = 1, 3 do responses[i] = select(2, client:me()) end

@@ -403,6 +403,21 @@ describe("trouble on the way:", function()
     end)
   end
 
+  for status, body in pairs { [201] = "created", [200] = '{"id":' } do
+    it("outcome_unknown for a write that was answered " .. status .. " without JSON", function()
+      always { kind = "status", status = status, body = body }
+      local err = expect.failure("outcome_unknown", client.create_project, client, PROJECT)
+      check(err, { retryable = false, status = status, attempts = 1, method = "POST",
+                   path = "/api/oauth-client/v1/projects" })
+      check(err.cause, { code = "invalid_response", status = status })
+      check_text(err, "the service answered " .. status .. ", so it was most likely done")
+      check_text(err, "look before sending it again")
+      assert.equal(1, sandbox.total(grant))
+      err = expect.failure("outcome_unknown", client.request, client, "DELETE", "/api/things/1")
+      check_text(err, "most likely done")
+    end)
+  end
+
   it("refresh_outcome_unknown, while live tokens go on serving", function()
     sandbox.fault(grant, { kind = "close", grant_type = "refresh_token", times = "always" })
     local fresh = sandbox.refreshing(grant)

@@ -5,6 +5,8 @@ local expect = require "spec.support.expect"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
 
+local LUA = os.getenv "BETTER_I18N_LUA" or "lua5.4"
+
 setup(sandbox.start)
 teardown(sandbox.stop)
 
@@ -18,8 +20,9 @@ describe("the example", function()
   it("concurrent.lua counts projects", function()
     local out, err, status = run "concurrent.lua"
     assert.same({ "", 0 }, { err, status })
-    expect.holds(": ", out)
-    assert.truthy(out:find ": %d+ projects\n")
+    assert.truthy(out:find ": 40 projects\n  %d+ content models in them\n", out)
+    assert.equal(3, select(2, out:gsub("[^\n]+: not this grant's organization\n", "")))
+    assert.is_nil(out:find("wrong_organization", 1, true))
   end)
 
   it("cqueues.lua counts them between dots", function()
@@ -28,7 +31,8 @@ describe("the example", function()
     sandbox.fault(grant, { kind = "delay", ms = 400, path = "/api/oauth-client/organizations" })
     local out, err, status = run("cqueues.lua", { TOKEN = grant.installation_token })
     assert.same({ "", 0 }, { err, status })
-    assert.truthy(out:find "\t%d+\n", out)
+    assert.truthy(out:find "\t40 projects\n", out)
+    assert.equal(3, select(2, out:gsub("\tnot this grant's organization\n", "")))
     if current.can_yield then assert.truthy(out:find "^%..*%.", out) end -- on PUC Lua 5.1 every call blocks
   end)
 
@@ -49,6 +53,28 @@ describe("the example", function()
       last = assert(behind, words .. " is not in its place in: " .. out)
     end
     assert.is_nil(out:find "bi_oat_%x")
+  end)
+
+  it("runs with the lines that `make sandbox` prints, pasted", function()
+    local pipe = io.popen "echo $$; exec sandbox/sandbox run 2>&1"
+    local pid, exports, commands = pipe:read "*n", {}, {}
+    finally(function()
+      os.execute("kill " .. pid)
+      pipe:close()
+    end)
+    for line in pipe:lines() do
+      if line:find "^  export " then exports[#exports + 1] = line end
+      commands[#commands + 1] = line:match "^  lua5%.4 (.*)$"
+      if line:find "^Ctrl%-C" then break end
+    end
+    assert.equal(3, #commands)
+    for _, command in ipairs(commands) do
+      local script = table.concat(exports, "\n") .. "\nexec " .. LUA .. " " .. command
+      local child = io.popen("env -u TOKEN sh -c '" .. script:gsub("'", "'\\''") .. "' 2>&1; echo status $?")
+      local out = child:read "*a"
+      child:close()
+      assert.equal("status 0\n", out:match "status %d+\n$", command .. ": " .. out)
+    end
   end)
 
   it("that lacks its token says so", function()

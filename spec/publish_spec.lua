@@ -1,6 +1,8 @@
 -- Publishing, syncs and the tools about whole projects, against the sandbox.
 local better_i18n = require "better_i18n"
+local core = require "better_i18n.core"
 local expect = require "spec.support.expect"
+local raw_server = require "spec.support.raw_server"
 local sandbox = require "spec.support.sandbox"
 local worlds = require "spec.support.worlds"
 
@@ -192,6 +194,42 @@ describe("wait_sync", function()
     assert.equal("pending", err.sync.status)
     expect.holds("is still pending after 0.3 seconds", err.message)
     assert.equal("completed", client:wait_sync(id, { timeout = 20 }).status)
+  end)
+
+  -- Seconds that fn took; the slack of a whole request is 15, so it need not be exact.
+  local function timed(fn)
+    local start = core.now()
+    fn()
+    return core.now() - start
+  end
+
+  it("is not held up by a server that stalls: the wait's own timeout counts", function()
+    local stalled = raw_server.start [[
+      return function(request, connection, log)
+        local id = request.body:match '"id":(%d+)'
+        local text = '{\\"st\\":\\"in_progress\\"}'
+        local sync = '{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"%s"}]}}'
+        if request.path == "/second" and #log == 1 then connection:json(sync:format(id, text)) end
+      end
+    ]]
+    finally(function() stalled:stop() end)
+    for path, seen in pairs { first = false, second = "in_progress" } do
+      for _, on_progress in ipairs { false, function() end } do
+        stalled:reset()
+        local client = better_i18n.new { installation_token = "bi_oat_x", mcp_url = stalled.url .. "/" .. path }
+        local err
+        local took = timed(function()
+          err = expect.failure("timeout", client.wait_sync, client, "s1",
+            { timeout = 0.5, on_progress = on_progress or nil })
+        end)
+        assert.is_true(took >= 0.5 and took < 5, path .. ": " .. took)
+        assert.is_true(err.retryable)
+        assert.equal("timeout", err.cause.code)
+        assert.equal(seen or nil, err.sync and err.sync.status)
+        expect.holds(seen and "the last that was seen is in_progress" or "nothing was seen of it", err.message)
+        expect.holds("the sync itself goes on: wait for it again with wait_sync", err.message)
+      end
+    end
   end)
 
   it("raises when it failed or was cancelled, with the sync", function()

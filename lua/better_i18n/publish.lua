@@ -14,8 +14,9 @@ local publish = {}
 -- pause where it did not wait at all.
 local WAIT_MOST, WAIT_STEP, PAUSE = 25000, 2000, 500
 
--- Seconds: until wait_sync gives up by itself; for the way there and back of a request that waits.
-local PATIENCE, SLACK = 300, 15
+-- Seconds: until wait_sync gives up by itself; for the way there and back of a request that waits; and of the last one,
+-- whose answer is no more than the last word: a wait that is over shall not be held up for it.
+local PATIENCE, SLACK, LAST_WORD = 300, 15, 1
 
 local project = { kinds.project, required = true }
 local id = { kinds.name, required = true }
@@ -99,14 +100,6 @@ function publish.list_syncs(client, args, options)
   return call.listed(where, "getSyncs", answer, response, "syncs")
 end
 
--- A request that waits on the server needs more time than it waits: in JSON nothing arrives until the tool ends.
-local function ask(where, client, wire, options)
-  local own = {}
-  for name, value in pairs(options) do own[name] = value end
-  own.timeout = own.timeout or (wire.waitMs or 0) > 0 and wire.waitMs / 1000 + SLACK or nil
-  return call.tool(where, client, "getSync", wire, own)
-end
-
 local function take_options(where, options)
   if options ~= nil and type(options) ~= "table" then
     call.refuse(where, "the options must be a table, not %s", type(options))
@@ -129,7 +122,9 @@ function publish.get_sync(client, sync_id, options)
   local wire = call.arguments(where, waiting, { syncId = sync_id, waitMs = own.waitMs })
   own.waitMs = nil
   call.check(where, client, "getSync", wire, own, "waitMs")
-  return ask(where, client, wire, own)
+  -- In JSON nothing arrives until the tool ends.
+  own.timeout = own.timeout or (wire.waitMs or 0) > 0 and wire.waitMs / 1000 + SLACK or nil
+  return call.tool(where, client, "getSync", wire, own)
 end
 
 -- In the client's own loop where there is one, so that nothing else stands still.
@@ -160,11 +155,22 @@ local function finish(sync, sync_id, response)
   }, 0)
 end
 
+local GOES_ON = "; the sync itself goes on: wait for it again with wait_sync"
+
 local function give_up(sync, sync_id, seconds)
   error(core.error {
     code = "timeout", retryable = true, sync = sync,
-    message = ("wait_sync: the sync %s is still %s after %s seconds; it goes on, wait for it again"):format(sync_id,
-      tostring(sync and sync.status), seconds),
+    message = ("wait_sync: the sync %s is still %s after %s seconds%s"):format(sync_id, tostring(sync.status), seconds,
+      GOES_ON),
+  }, 0)
+end
+
+-- The service did not answer the request that was under way, which lost nothing: it only looks.
+local function give_up_unanswered(sync, sync_id, since, cause)
+  error(core.error {
+    code = "timeout", retryable = true, sync = sync, cause = cause, attempts = cause.attempts,
+    message = ("wait_sync: no answer about the sync %s came in %.3g seconds; %s%s"):format(sync_id, core.now() - since,
+      sync and "the last that was seen is " .. tostring(sync.status) or "nothing was seen of it", GOES_ON),
   }, 0)
 end
 
@@ -185,11 +191,17 @@ local function fingerprint(sync)
   return tostring(sync.status) .. " " .. (type(sync.log) == "table" and #sync.log or 0)
 end
 
+-- One request, which may take what is left of the wait, and not more than a service needs that holds it up to the most.
 -- An error in the middle has what was seen of the sync before.
-local function look(client, wire, own, last)
-  local ok, sync, response = pcall(ask, "wait_sync", client, wire, own)
+local function look(client, wire, own, stop, last)
+  local asked = core.now()
+  own.timeout = math.min(WAIT_MOST / 1000 + SLACK, math.max(0, stop - asked) + LAST_WORD)
+  local ok, sync, response = pcall(call.tool, "wait_sync", client, "getSync", wire, own)
   if not ok then
-    if core.is_error(sync) then sync.sync = last end
+    if core.is_error(sync) then
+      if sync.code == "timeout" then give_up_unanswered(last, wire.syncId, asked, sync) end
+      sync.sync = last
+    end
     error(sync, 0)
   end
   if type(sync.status) == "string" then return sync, response end
@@ -202,12 +214,12 @@ end
 --- Waits until a sync is completed. The service does the waiting, 25 seconds a request; with on_progress 2 seconds, so
 -- that there is something to tell.
 -- @param sync_id (string) one of publish's syncJobIds
--- @param options (table) timeout: seconds in all (300); on_progress: function(sync), called with the first state and
---   whenever the status or the log has changed; what it raises is raised here; `max_retries, headers, signal` for each
---   request
+-- @param options (table) timeout: seconds in all (300), and one more for the last answer; on_progress: function(sync),
+--   called with the first state and whenever the status or the log has changed; what it raises is raised here;
+--   `max_retries, headers, signal` for each request
 -- @return the completed sync, response
 -- @raise as call_tool; sync_failed or sync_cancelled when that is how it ended; timeout (retryable: the sync itself
---   goes on). Each has `sync`, the last state that was seen, if any was
+--   goes on), with a `cause` where no answer came. Each has `sync`, the last state that was seen, if any was
 function publish.wait_sync(client, sync_id, options)
   local where = "wait_sync"
   call.check_client(where, client)
@@ -221,7 +233,7 @@ function publish.wait_sync(client, sync_id, options)
   while true do
     local asked = core.now()
     local response
-    sync, response = look(client, wire, own, sync)
+    sync, response = look(client, wire, own, stop, sync)
     local state = fingerprint(sync)
     if state ~= seen and on_progress then on_progress(sync) end
     if is_over[sync.status] then return finish(sync, sync_id, response) end

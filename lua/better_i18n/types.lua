@@ -89,8 +89,8 @@ function better_i18n.pages(fetch, options) end
 ---@field base_url? string sets `dashboard_url` and `api_url`; or BETTER_I18N_BASE_URL
 ---@field dashboard_url? string
 ---@field api_url? string
----@field mcp_url? string
----@field cdn_url? string
+---@field mcp_url? string or BETTER_I18N_MCP_URL
+---@field cdn_url? string or BETTER_I18N_CDN_URL
 ---@field allow_http? boolean (false) plain http to other hosts than this machine
 ---@field timeout? number (30) seconds for a whole call with its retries
 ---@field connect_timeout? number (5) seconds
@@ -145,7 +145,7 @@ function better_i18n.pages(fetch, options) end
 ---@field waitMs? integer milliseconds, at most 25000, that the service waits for the end
 
 ---@class better_i18n.wait_sync_options: better_i18n.tool_options
----@field timeout? number (300) seconds in all
+---@field timeout? number (300) seconds in all, and at most one more for the last answer
 ---@field on_progress? fun(sync: better_i18n.sync) the first state and each change
 
 ---@class better_i18n.all_options: better_i18n.async_options
@@ -166,7 +166,8 @@ function better_i18n.pages(fetch, options) end
 ---A JSON object as the service sent it; its fields are the service's own.
 ---@alias better_i18n.object table<string, any>
 
----The second result of every call.
+---The second result of every call. `headers` is made when it is first asked for: `pairs` shows it before that from Lua
+---5.2 on, `next` (and an encoder that goes by it) does not.
 ---@class better_i18n.response
 ---@field status? integer nil where nothing was sent
 ---@field headers? table<string, string> names without regard to case

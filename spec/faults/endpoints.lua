@@ -56,7 +56,7 @@ local rows = {
   { "request GET", "read", calls("request", marker, "GET", "/api/new") },
   { "request GET, raw", "raw", calls("request", function(bytes) return bytes:match '"marker":"([^"]*)"[^"]*}$' end,
     "GET", "/api/raw", { raw = true }) },
-  { "request DELETE", "read", calls("request", marker, "DELETE", "/api/new") },
+  { "request DELETE", "delete", calls("request", marker, "DELETE", "/api/new") },
   { "request POST", "write", calls("request", marker, "POST", "/api/new", { body = { a = 1 } }) },
   { "request PUT", "write", calls("request", marker, "PUT", "/api/new", { body = "x", content_type = "text/plain" }) },
   { "request PATCH, empty", "write", calls("request", marker, "PATCH", "/api/new") },

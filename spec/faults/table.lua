@@ -1,11 +1,11 @@
 -- The fault matrix: what comes of each fault, for each kind of call. A row is a fault, named as in kinds.lua; columns:
---   read        GET and DELETE over REST               list        REST lists, page by page too; raw: bytes
+--   read        GET over REST; delete: DELETE          list        REST lists, page by page too; raw: bytes
 --   write       POST, PUT, PATCH, oauth.register       cdn         manifest and messages
 --   tool        MCP tools that read, list_tools        tool_write  MCP tools that write
 --   mint        an installation token                  refresh     an access token
 --   revoke      the grant's end                        exchange    the code of an authorization
--- A column that a row leaves out is another one: list, raw, cdn, tool, mint, revoke are read; exchange, tool_write are
--- write; tool_list (list_tools), tool_wait (wait_sync) are tool; refresh has none.
+-- A column that a row leaves out is another one: delete, list, raw, cdn, tool, mint, revoke are read; exchange and
+-- tool_write are write; tool_list (list_tools), tool_wait (wait_sync) are tool; refresh has none.
 -- Entries: again(code, n): a retryable error; final(code, n): one that is not; works(n). n: the requests that the
 -- server has seen when the call ends, with 2 retries (the default) and the fault on all. The same is run with a fault
 -- on the first request only: then what was asked again works with 2 requests, and nothing else changes.
@@ -22,8 +22,8 @@ local function either(...)
 end
 
 local stands_for = {
-  list = "read", raw = "read", cdn = "read", tool = "read", mint = "read", revoke = "read", exchange = "write",
-  tool_write = "write", tool_list = "tool", tool_wait = "tool",
+  list = "read", delete = "read", raw = "read", cdn = "read", tool = "read", mint = "read", revoke = "read",
+  exchange = "write", tool_write = "write", tool_list = "tool", tool_wait = "tool",
 }
 
 -- Outcomes that many rows share -------------------------------------------------------------------------------------
@@ -59,10 +59,11 @@ local broken = {
 
 local function everywhere(outcome) return { read = outcome, write = outcome, refresh = outcome } end
 
--- The whole answer came and is no JSON: a repetition would bring it again. What a tool did not answer was lost on the
--- way. Bytes, and the answer to a revocation, are not looked into.
+-- The whole answer came and is no JSON: a repetition would bring it again, and do a write twice. What a tool did not
+-- answer was lost on the way. Bytes, and the answer to a revocation, are not looked into.
 local no_json = {
-  read = final("invalid_response", 1), write = final("invalid_response", 1), refresh = final("invalid_response", 1),
+  read = final("invalid_response", 1), write = final("outcome_unknown", 1), refresh = final("invalid_response", 1),
+  exchange = final("invalid_response", 1), delete = final("outcome_unknown", 1),
   tool = final("invalid_response", 3), tool_write = final("outcome_unknown", 1), raw = works(1), revoke = works(1),
 }
 
@@ -90,7 +91,7 @@ local rows = {
     refresh = either(works(1), lost.refresh),
   } },
   drip_within = { read = works(1), write = works(1), refresh = works(1), n = 1, slow = true, modes = { "always" } },
-  drip_beyond = { like = late, tool_wait = works(1), n = 8, timeout = 0.4, slow = true, modes = { "always" } },
+  drip_beyond = { like = late, n = 8, timeout = 0.4, slow = true, modes = { "always" } },
   stall = { like = late, timeout = 0.3, slow = true, modes = { "always" } },
 
   -- Lengths
@@ -128,7 +129,8 @@ local rows = {
   empty_200 = {
     like = no_json, empty = true, spoils = true,
     -- Nothing to say is an answer where no list or token is due.
-    read = works(1), write = works(1), list = final("invalid_response", 1), cdn = final("invalid_response", 1),
+    read = works(1), write = works(1), delete = works(1), list = final("invalid_response", 1),
+    cdn = final("invalid_response", 1),
     mint = final("invalid_response", 1), exchange = final("invalid_response", 1),
   },
   bad_json = { like = no_json, spoils = true },

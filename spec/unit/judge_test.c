@@ -70,6 +70,43 @@ static void test_what_is_kept_of_an_answer(void **state) {
     finish(&f, &x);
 }
 
+/* 2xx says that it was accepted: who repeats a write because its answer is no JSON does it twice. */
+static void test_an_unusable_answer_to_a_write_says_that_it_was_done(void **state) {
+    static const struct {
+        const char *method;
+        bi_safety safety;
+        const char *code, *says;
+    } rows[] = {
+        {"POST", BI_SAFETY_WRITE, "outcome_unknown",
+         "the service answered 201, so it was most likely done, but the answer cannot be used (it is "
+         "not JSON); look before sending it again"},
+        {"DELETE", BI_SAFETY_READ, "outcome_unknown", "most likely done"},
+        {"POST", BI_SAFETY_NEVER, "invalid_response", "the code may be spent"},
+        {"POST", BI_SAFETY_READ, "invalid_response", "the answer cannot be used"}, /* a mint */
+        {"GET", BI_SAFETY_READ, "invalid_response", "the answer cannot be used"},
+    };
+    static const fake_answer answer = {.status = 201, .body = "OK rt_secret_1"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        fake f;
+        bi_exchange x;
+        judge(&f, &x, &answer);
+        memcpy(x.request.method, rows[i].method, strlen(rows[i].method) + 1);
+        x.safety = rows[i].safety;
+        bi_reject(&x, "it is not JSON");
+        assert_string_equal(x.failure.code, rows[i].code);
+        assert_non_null(strstr(x.failure.message.data, rows[i].says));
+        assert_int_equal(x.failure.status, 201);
+        assert_false(x.failure.retryable);
+        bool doubtful = strcmp(rows[i].code, "outcome_unknown") == 0;
+        assert_int_equal(doubtful, x.failure.cause != NULL);
+        assert_int_equal(doubtful, strstr(x.failure.message.data, "most likely done") != NULL);
+        if (doubtful)
+            assert_string_equal(x.failure.cause->code, "invalid_response");
+        fake_assert_clean(&x.failure);
+        finish(&f, &x);
+    }
+}
+
 static void test_a_large_body_is_cut_and_a_secret_at_the_cut_is_not_halved(void **state) {
     char *body = calloc(1, 100000);
     memset(body, 'x', 99999);
@@ -91,6 +128,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_say_what_and_what_to_do),
         cmocka_unit_test(test_what_is_kept_of_an_answer),
+        cmocka_unit_test(test_an_unusable_answer_to_a_write_says_that_it_was_done),
         cmocka_unit_test(test_a_large_body_is_cut_and_a_secret_at_the_cut_is_not_halved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

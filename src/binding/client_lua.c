@@ -290,6 +290,8 @@ static void read_host(lua_State *L, char **to, const char *name, const char *var
     if (text) {
         const char *wrong =
             bi_url_check_base(text, length, bi_option_flag(L, 1, "allow_http", false));
+        if (wrong && lua_isnil(L, -1))
+            bi_error_argument(L, where(L), "%s (from %s) is refused: %s", name, variable, wrong);
         if (wrong)
             bi_error_argument(L, where(L), "%s is refused: %s", name, wrong);
         while (length > 0 && text[length - 1] == '/')
@@ -304,8 +306,8 @@ static void read_hosts(lua_State *L, bi_config *config) {
     read_host(L, &config->hosts[BI_HOST_API], "base_url", "BETTER_I18N_BASE_URL");
     read_host(L, &config->hosts[BI_HOST_DASHBOARD], "dashboard_url", NULL);
     read_host(L, &config->hosts[BI_HOST_API], "api_url", NULL);
-    read_host(L, &config->hosts[BI_HOST_MCP], "mcp_url", NULL);
-    read_host(L, &config->hosts[BI_HOST_CDN], "cdn_url", NULL);
+    read_host(L, &config->hosts[BI_HOST_MCP], "mcp_url", "BETTER_I18N_MCP_URL");
+    read_host(L, &config->hosts[BI_HOST_CDN], "cdn_url", "BETTER_I18N_CDN_URL");
 }
 
 static int64_t milliseconds(double seconds) {

@@ -82,6 +82,24 @@ static int response_index(lua_State *L) {
     return 1;
 }
 
+static int response_next(lua_State *L) {
+    lua_settop(L, 2);
+    if (lua_next(L, 1))
+        return 2;
+    lua_pushnil(L);
+    return 1;
+}
+
+/* pairs(response) where Lua asks (5.2 and newer): all of its fields, so the headers have to be among them. */
+static int response_pairs(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, "headers");
+    lua_pushcfunction(L, response_next);
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    return 3;
+}
+
 /* [-1, +0, m] A class whose __index is the function on the top. */
 static void open_class(lua_State *L, const char *name) {
     luaL_newmetatable(L, name);
@@ -104,4 +122,8 @@ void bi_fields_open(lua_State *L) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, &blocks_key);
     lua_pushcclosure(L, response_index, 1);
     open_class(L, RESPONSE_CLASS);
+    luaL_getmetatable(L, RESPONSE_CLASS);
+    lua_pushcfunction(L, response_pairs);
+    lua_setfield(L, -2, "__pairs");
+    lua_pop(L, 1);
 }

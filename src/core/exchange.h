@@ -96,7 +96,8 @@ bool bi_judge(bi_exchange *exchange, bi_now now);
  * an answer. Borrowed. */
 const char *bi_exchange_request_id(bi_exchange *exchange);
 
-/* In judge.c: makes an answer that looked like a success an `invalid_response`, because of what its body holds. */
+/* In judge.c: makes an answer that looked like a success an `invalid_response`, because of what its body holds; where it
+ * answers a write, an `outcome_unknown` because of that. */
 void bi_reject(bi_exchange *exchange, const char *why);
 
 #endif

@@ -402,10 +402,26 @@ static void reject_answer(bi_exchange *x, const char *why) {
     add_excerpt(&x->failure);
 }
 
+/* A 2xx says that the request was accepted, whatever stands below it: what it changed is changed. */
+static void tell_that_it_was_done(bi_exchange *x, const char *why) {
+    char message[256];
+    snprintf(message, sizeof message,
+             "the service answered %ld, so it was most likely done, but the answer cannot be used "
+             "(%s); look before sending it again",
+             x->answer.status, why);
+    bi_failure_wrap(&x->failure, BI_CODE_UNKNOWN, false, message);
+}
+
 void bi_reject(bi_exchange *exchange, const char *why) {
+    bool changes =
+        exchange->safety == BI_SAFETY_WRITE || strcmp(exchange->request.method, "DELETE") == 0;
     bi_failure_clear(&exchange->failure);
     keep_answer(exchange);
     reject_answer(exchange, why);
+    if (changes)
+        tell_that_it_was_done(exchange, why);
+    else if (exchange->safety == BI_SAFETY_NEVER)
+        bi_bytes_add_text(&exchange->failure.message, MAYBE_SPENT);
 }
 
 /* A 2xx of an MCP server: the JSON-RPC answer in it decides. Where there is none, it was lost on the way. */
