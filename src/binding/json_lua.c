@@ -40,6 +40,8 @@ typedef struct decoder {
     int members[BI_JSON_DEPTH_MAX + 1];
 } decoder;
 
+#define AT_METATABLE (BI_NAMES_PLACES + 1) /* in the decoder's table */
+
 /* Their addresses are keys of the registry. */
 static const char array_key = 'a';
 static const char decoder_key = 'd';
@@ -78,9 +80,22 @@ static int collect_decoder(lua_State *L) {
     return 0;
 }
 
+/* [-0, +1, m] The table of known names, and behind them the metatable of arrays; nothing in it is ever allocated anew. */
+static void push_kept(lua_State *L) {
+    lua_createtable(L, AT_METATABLE, 0);
+    for (int place = 1; place <= BI_NAMES_PLACES; place++) {
+        lua_pushboolean(L, false);
+        lua_rawseti(L, -2, place);
+    }
+    bi_array_push_metatable(L);
+    lua_rawseti(L, -2, AT_METATABLE);
+}
+
 /* [-0, +1, m] Makes a decoder the one that the registry keeps, and leaves it on the stack. */
 static decoder *new_decoder(lua_State *L) {
     decoder *d = bi_newuserdata(L, sizeof *d);
+    push_kept(L);
+    bi_setuservalue(L, -2);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, collect_decoder);
     lua_setfield(L, -2, "__gc");
@@ -114,9 +129,9 @@ void bi_json_open(lua_State *L) {
 
 /* --- Building --------------------------------------------------------------------------------- */
 
-/* The frame on the Lua stack: the decoder, the metatable, in long texts the slots of known names, then the open tables,
- * each in an object followed by the name whose value is being read. */
-enum { AT_DECODER = 1, AT_ARRAY, FRAME = AT_ARRAY };
+/* The frame on the Lua stack: the decoder, its table, the metatable of arrays, then the open tables, each in an object
+ * followed by the name whose value is being read. */
+enum { AT_DECODER = 1, AT_KEPT, AT_ARRAY, FRAME = AT_ARRAY };
 
 /* Slots for one more level: the table, a name, and three to work with. */
 #define LEVEL_SLOTS 5
@@ -125,16 +140,15 @@ static inline int at_most(int a, int b) {
     return a < b ? a : b;
 }
 
-/* [-0, +slots of names, m] Hints carry over from the text before, where a wrong one costs little. */
-static void begin_text(lua_State *L, decoder *d, size_t length) {
-    luaL_checkstack(L, BI_NAMES_KEPT + (KEPT_LEVELS + 1) * LEVEL_SLOTS, "no room to decode JSON");
+/* Hints carry over from the text before, where a wrong one costs little. */
+static void begin_text(decoder *d) {
     if (d->deepest > KEPT_LEVELS)
         d->deepest = KEPT_LEVELS;
     for (unsigned i = 1; i <= d->deepest; i++) {
         d->items[i] = at_most(d->items[i], KEPT_ITEMS * PATIENCE);
         d->members[i] = at_most(d->members[i], KEPT_MEMBERS * PATIENCE);
     }
-    bi_known_names_begin(L, &d->names, length);
+    bi_known_names_begin(&d->names);
 }
 
 /* Its hints are unknown, and Lua's stack may be too short for it. */
@@ -192,13 +206,9 @@ static void store_absence(lua_State *L) {
     lua_rawset(L, -3);
 }
 
-/* [-0, +1, m] A name as it was just read. Those of the outermost object are all different. */
-static inline void push_name(lua_State *L, decoder *d) {
-    const bi_json *reader = &d->reader;
-    if (reader->depth > 1)
-        bi_known_names_push(L, &d->names, reader->text, reader->length);
-    else
-        lua_pushlstring(L, reader->text, reader->length);
+/* [-0, +1, m] A name as it was just read. */
+static inline void push_name(lua_State *L, decoder *d, int base) {
+    bi_known_names_push(L, &d->names, base + AT_KEPT, d->reader.text, d->reader.length);
 }
 
 /* [-1 or -2, +0, m] Puts the value on top into the table below it. */
@@ -213,7 +223,7 @@ static inline void store(lua_State *L, level *l) {
 /* [-any, +0 or 1, m] Behind a value, which is on the top or (`stored`) in its table: stores it, and each table that ends
  * behind it. KEY: the next member's name is on the top; ARRAY: the next item follows; END: the value of the text is on
  * the top. */
-static inline bi_json_event advance(lua_State *L, decoder *d, bool stored) {
+static inline bi_json_event advance(lua_State *L, decoder *d, int base, bool stored) {
     bi_json *reader = &d->reader;
     while (reader->depth > 0) {
         level *l = &d->levels[reader->depth];
@@ -223,7 +233,7 @@ static inline bi_json_event advance(lua_State *L, decoder *d, bool stored) {
         bi_json_event event =
             l->array ? bi_json_read_next_item(reader) : bi_json_read_next_member(reader);
         if (event == BI_JSON_KEY)
-            push_name(L, d);
+            push_name(L, d, base);
         if (event != BI_JSON_OBJECT_END && event != BI_JSON_ARRAY_END)
             return event;
         close_table(d);
@@ -246,7 +256,7 @@ static bi_json_event begin_table(lua_State *L, decoder *d, int base, bool array)
         return BI_JSON_ARRAY;
     bi_json_event event = bi_json_read_key(reader);
     if (event == BI_JSON_KEY)
-        push_name(L, d);
+        push_name(L, d, base);
     return event;
 }
 
@@ -291,7 +301,7 @@ static bool build(lua_State *L, decoder *d, int base) {
         case BI_JSON_END:
             return false;
         }
-        event = advance(L, d, stored);
+        event = advance(L, d, base, stored);
     } while (event == BI_JSON_KEY || event == BI_JSON_ARRAY);
     return event == BI_JSON_END;
 }
@@ -299,10 +309,11 @@ static bool build(lua_State *L, decoder *d, int base) {
 bool bi_json_push(lua_State *L, const char *text, size_t length, const char **failure,
                   size_t *offset) {
     int base = lua_gettop(L);
-    luaL_checkstack(L, FRAME + LEVEL_SLOTS, "no room to decode JSON");
+    luaL_checkstack(L, FRAME + (KEPT_LEVELS + 1) * LEVEL_SLOTS, "no room to decode JSON");
     decoder *d = take_decoder(L);
-    bi_array_push_metatable(L);
-    begin_text(L, d, length);
+    bi_getuservalue(L, base + AT_DECODER);
+    lua_rawgeti(L, base + AT_KEPT, AT_METATABLE);
+    begin_text(d);
     bi_json_init(&d->reader, text, length, false);
     bool built = build(L, d, base);
     *failure = d->reader.failure;
