@@ -4,20 +4,25 @@
 
 local core = require "better_i18n.core"
 
-local step = core.step
+local step, finish = core.step, core.finish
 local driver = {}
 
--- One step, with the time and the chance of the options `clock` and `random` where they are given. `own_step` is the
--- loop's way to make one without them, if it has one.
-local function advance(task, state, own_step)
+-- One step with the time and the chance of the options `clock` and `random`.
+local function step_by_options(task, state)
   local clock, random = state.clock, state.random
-  if not clock and not random then return (own_step or step)(task) end
   local wall, mono
   if clock then
     wall, mono = clock()
     mono = mono or wall
   end
   return step(task, mono, wall, random and random())
+end
+
+-- How a task of the client is stepped, and what a step needs beside the task. `own_step` is the loop's way to make one
+-- without those options, if it has one.
+local function choose_step(state, own_step)
+  if state.clock or state.random then return step_by_options, state end
+  return own_step or step
 end
 
 -- Hooks that only look on (on_request of a renewal, on_response, on_revoked) cannot disturb what they look at: their
@@ -79,8 +84,9 @@ local serve = {
 local function drive_flight(flight, state, loop, limit)
   local stop = core.now() + limit
   local grant = state.grant
+  local advance, options = choose_step(state)
   while grant.flight == flight do
-    local need, detail = advance(flight, state)
+    local need, detail = advance(flight, options)
     if need == "done" then return true end
     if need == "wait" or need == "sleep" then
       local left = (stop - core.now()) * 1000
@@ -214,11 +220,10 @@ local function begin(task, state, loop, signal)
 end
 
 -- The result, and with it the error of a hook that looked on.
-local function finish(task, state)
+local function finish_observed(task, state)
   local kept = state.observer_error
-  if not kept then return core.finish(task) end
   state.observer_error = nil
-  local ok, data, response = pcall(core.finish, task)
+  local ok, data, response = pcall(finish, task)
   if ok then
     response.hook_error = kept.value
     return data, response
@@ -240,17 +245,18 @@ end
 -- @raise the call's error object, or what on_tokens or (before anything was sent) on_request raised
 function driver.run(task, state, loop, signal)
   if loop.check then loop.check() end
-  raise_tokens_error(state)
-  begin(task, state, loop, signal)
-  local own_step = loop.step_and_wait
-  local need, detail = advance(task, state, own_step)
+  if state.tokens_error then raise_tokens_error(state) end
+  if loop.spawn or signal then begin(task, state, loop, signal) end
+  local advance, options = choose_step(state, loop.step_and_wait)
+  local need, detail = advance(task, options)
   while need ~= "done" do
     serve_call[need](task, state, loop, detail)
-    need, detail = advance(task, state, own_step)
+    need, detail = advance(task, options)
   end
   if loop.spawn then leave(state, task) end
   if signal then leave(signal, task) end
-  return finish(task, state)
+  if state.observer_error then return finish_observed(task, state) end
+  return finish(task)
 end
 
 --- Ends the renewal that a closing client began: an answer with a rotated token must not be lost. Other clients of the

@@ -9,6 +9,7 @@ local current = {}
 -- coroutine → the loop that began it. Weak both ways: where tables are no ephemerons (LuaJIT), a loop that knows its
 -- coroutines would else keep them and itself for ever.
 local owners = setmetatable({}, { __mode = "kv" })
+local has_owners = false
 
 -- PUC Lua 5.1 cannot yield across pcall, and every call here stands in one sooner or later. LuaJIT can, and is not
 -- asked: in nginx a coroutine's end is a yield too, which `require` in a request does not let through.
@@ -19,7 +20,9 @@ current.can_yield = type(jit) == "table" or probe() == nil
 
 --- Notes that a loop began this coroutine and will resume it. The coroutine must hold its loop, for nothing here does.
 function current.register(thread, loop)
-  if current.can_yield then owners[thread] = loop end
+  if not current.can_yield then return end
+  owners[thread] = loop
+  has_owners = true
 end
 
 --- The running coroutine, or nil in the main one and where waiting in one is impossible.
@@ -40,7 +43,7 @@ end
 
 --- The loop in which the running coroutine can wait without one being named, or nil.
 function current.loop()
-  local thread = running()
+  local thread = has_owners and running()
   local owner = thread and owners[thread]
   if owner then return owner end
   if ngx then return nginx() end
