@@ -18,8 +18,14 @@ local probe = coroutine.wrap(function() return pcall(coroutine.yield) end)
 current.can_yield = type(jit) == "table" or probe() == nil
 
 --- Notes that a loop began this coroutine and will resume it. The coroutine must hold its loop, for nothing here does.
-function current.register(thread, loop)
-  if current.can_yield then owners[thread] = loop end
+function current.register(thread, loop) owners[thread] = loop end
+
+--- Takes the note back.
+-- @return boolean whether it was of this loop
+function current.forget(thread, loop)
+  if owners[thread] ~= loop then return false end
+  owners[thread] = nil
+  return true
 end
 
 --- The running coroutine, or nil in the main one and where waiting in one is impossible.
@@ -41,7 +47,7 @@ end
 --- The loop in which the running coroutine can wait without one being named, or nil.
 function current.loop()
   local thread = running()
-  local owner = thread and owners[thread]
+  local owner = thread and current.can_yield and owners[thread]
   if owner then return owner end
   if ngx then return nginx() end
   return loaded.cqueues and controller()

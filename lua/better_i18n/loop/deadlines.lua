@@ -49,9 +49,9 @@ local function leave_heap(heap, waiter, place)
   end
 end
 
--- The line: from `head` to `tail`, `false` where somebody left ---------------------------------------------------------
+-- The line: from `head` to `tail`, `false` where somebody left -------------------------------------------------------
 
--- While one waits for long at the head, places would pile up behind him; and a table's array has only low numbers.
+-- While one waits for long at the head, places would pile up behind him; and high numbers are in no table's array.
 local function close_up(self)
   local line, closed, count = self.line, {}, 0
   for place = self.head, self.tail do
