@@ -23,11 +23,11 @@ describe("deadlines", function()
     assert.is_nil(heap:first())
   end)
 
-  it("come in order, also when some leave before", function()
+  local function check_order(time_of)
     local heap, inside, list = new_heap(), {}, {}
-    for _ = 1, 3000 do
+    for step = 1, 3000 do
       if random(5) < 3 then
-        local waiter = { at = random(1000) }
+        local waiter = { at = time_of(step) }
         heap:add(waiter)
         inside[waiter] = true
         list[#list + 1] = waiter
@@ -47,5 +47,33 @@ describe("deadlines", function()
       last = first.at
       heap:remove(first)
     end
+  end
+
+  it("come in order, also when some leave before", function()
+    check_order(function() return random(1000) end)
+  end)
+
+  it("come in order where most are added in that order", function()
+    check_order(function(step) return step + random(4) end)
+    check_order(function(step) return step % 50 == 0 and random(3000) or step end)
+  end)
+
+  it("leave no trace, though the one at the head stays", function()
+    local heap, head, last = new_heap(), { at = 0 }, nil
+    heap:add(head)
+    local function come_and_go(from, to)
+      for at = from, to do
+        local waiter = { at = at }
+        heap:add(waiter)
+        if last then heap:remove(last) end
+        last = waiter
+      end
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage "count"
+    end
+    local before = come_and_go(1, 1000)
+    assert.is_true(come_and_go(1001, 101000) - before < 200)
+    assert.equal(head, heap:first())
   end)
 end)

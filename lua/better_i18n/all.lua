@@ -72,10 +72,20 @@ end
 
 local function body(group, index)
   note(group, index, pcall(group.functions[index]))
+  local threads = group.threads
+  if threads then threads[index] = false end
   go_on(group)
 end
 
-local function refuse_stray(group, index, value)
+local function index_of(thread, threads)
+  for index, other in pairs(threads) do
+    if other == thread then return index end
+  end
+end
+
+local function refuse_stray(group, thread, value)
+  local index = index_of(thread, group.threads)
+  group.threads[index] = false
   note(group, index, false, core.error {
     code = "invalid_argument",
     message = ("all: number %d of the functions yielded (a %s) what nobody here can answer; in a plain script only "
@@ -85,10 +95,13 @@ local function refuse_stray(group, index, value)
 end
 
 function start(group)
-  local loop = group.loop
+  local spawn, strays, threads = group.loop.spawn, group.loop.strays, group.threads
   for index in next_index, group do
-    local thread = loop.spawn(body, group, index)
-    if loop.strays then loop.strays[thread] = function(value) refuse_stray(group, index, value) end end
+    local thread = spawn(body, group, index)
+    if threads then
+      threads[index] = thread
+      strays[thread] = group.refuse_stray
+    end
   end
 end
 
@@ -96,17 +109,26 @@ local function one_by_one(group)
   for index in next_index, group do note(group, index, pcall(group.functions[index])) end
 end
 
+-- Where a coroutine that yields to nobody is told of, the group knows which function is whose.
+local function begin(group, loop)
+  group.loop = loop
+  if loop.strays then
+    group.threads = {}
+    function group.refuse_stray(value, thread) refuse_stray(group, thread, value) end
+  end
+  start(group)
+end
+
 -- Blocks the program, but not the functions among each other.
 local function in_script(group)
   local loop = new_script()
-  group.loop = loop
-  start(group)
+  begin(group, loop)
   loop.turn()
 end
 
-local function in_loop(group)
-  start(group)
-  while group.live > 0 do group.loop.join(group, math.huge) end
+local function in_loop(group, loop)
+  begin(group, loop)
+  while group.live > 0 do loop.join(group, math.huge) end
 end
 
 --- Runs functions concurrently and waits for them.
@@ -126,8 +148,7 @@ return function(functions, options)
   if not current.can_yield then
     one_by_one(group)
   elseif loop.spawn then
-    group.loop = loop
-    in_loop(group)
+    in_loop(group, loop)
   else
     in_script(group)
   end

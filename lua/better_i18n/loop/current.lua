@@ -20,9 +20,16 @@ current.can_yield = type(jit) == "table" or probe() == nil
 
 --- Notes that a loop began this coroutine and will resume it. The coroutine must hold its loop, for nothing here does.
 function current.register(thread, loop)
-  if not current.can_yield then return end
   owners[thread] = loop
-  has_owners = true
+  has_owners = current.can_yield
+end
+
+--- Takes the note back.
+-- @return boolean whether it was of this loop
+function current.forget(thread, loop)
+  if owners[thread] ~= loop then return false end
+  owners[thread] = nil
+  return true
 end
 
 --- The running coroutine, or nil in the main one and where waiting in one is impossible.

@@ -9,7 +9,7 @@ local waiters = require "better_i18n.loop.waiters"
 local create, resume, running, status, yield =
   coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
 local now = core.now
-local select, unpack = select, unpack or table.unpack
+local huge = math.huge
 
 local PAUSE = {} -- what a coroutine that waits here yields
 
@@ -19,58 +19,59 @@ local PAUSE = {} -- what a coroutine that waits here yields
 -- @return table a loop for driver.lua, with run, expire, delay and is_idle for whoever turns it
 return function(hooks)
   local loop = {}
+  local stir, stray, broken = hooks.stir, hooks.stray, hooks.broken
   local sleeping = deadlines()
   local queue, first, last = {}, 1, 0
   -- Those who wait without a deadline: nothing else would keep their coroutines from being collected.
   local patient = {} -- luacheck: ignore 241
   local parked, alive = 0, 0
-  local ours = setmetatable({}, { __mode = "k" }) -- the coroutines that spawn began
 
   local function enqueue(waiter)
     last = last + 1
     queue[last] = waiter
-    hooks.stir()
+    stir()
   end
 
   local function notify(waiter)
     if waiter.ready then return end
     waiter.ready = true
     parked = parked - 1
-    sleeping:remove(waiter)
-    patient[waiter] = nil
+    if waiter.at then sleeping:remove(waiter) else patient[waiter] = nil end
     enqueue(waiter)
   end
 
-  local function new_waiter() return { thread = running(), notify = notify } end
+  -- With room for all that it will be told: a table that grows is made anew each time.
+  local function new_waiter()
+    return { thread = running(), notify = notify, at = false, ready = false, running = false }
+  end
 
   -- Somebody else may resume the coroutine by mistake: it goes on waiting.
   local function park(waiter, ms)
     parked = parked + 1
-    if ms < math.huge then
+    if ms < huge then
       waiter.at = now() + ms / 1000
       sleeping:add(waiter)
     else
       patient[waiter] = true
     end
-    hooks.stir()
+    stir()
     repeat yield(PAUSE) until waiter.running
   end
 
   local function bury(thread)
-    if ours[thread] then
-      ours[thread] = nil
-      alive = alive - 1
-    end
+    if current.forget(thread, loop) then alive = alive - 1 end
   end
 
-  local function go_on(thread)
+  local function go_on(waiter)
+    local thread = waiter.thread
     if status(thread) ~= "suspended" then return bury(thread) end -- closed by somebody else meanwhile
-    local ok, value = resume(thread)
+    local ok, value = resume(thread, waiter.fn, waiter.a, waiter.b, waiter.c)
+    if value == PAUSE and ok then return end
     if status(thread) == "dead" then
       bury(thread)
-      if not ok then hooks.broken(thread, value) end
-    elseif value ~= PAUSE then
-      hooks.stray(thread, value)
+      if not ok then broken(thread, value) end
+    else
+      stray(thread, value)
     end
   end
 
@@ -96,14 +97,18 @@ return function(hooks)
 
   loop.wake = waiters.wake
 
-  --- Runs fn(...) in a coroutine of its own, not before the caller pauses.
-  function loop.spawn(fn, ...)
-    local count, arguments = select("#", ...), { loop = loop, ... } -- the coroutine holds its loop
-    local thread = create(function() return fn(unpack(arguments, 1, count)) end)
+  -- What every coroutine runs. It stands on the coroutine's stack until the end, so the coroutine holds its loop.
+  local function begin(fn, a, b, c)
+    fn(a, b, c)
+    return loop
+  end
+
+  --- Runs fn(a, b, c) in a coroutine of its own, not before the caller pauses.
+  function loop.spawn(fn, a, b, c)
+    local thread = create(begin)
     current.register(thread, loop)
-    ours[thread] = true
     alive = alive + 1
-    enqueue { thread = thread }
+    enqueue { thread = thread, fn = fn, a = a, b = b, c = c, running = false }
     return thread
   end
 
@@ -117,7 +122,7 @@ return function(hooks)
       queue[first] = nil
       first = first + 1
       waiter.running = true
-      go_on(waiter.thread)
+      go_on(waiter)
       if stop and now() >= stop then return end
     end
     first, last = 1, 0

@@ -10,7 +10,7 @@ local function nothing() end
 
 --- Makes one.
 -- @return table a loop for driver.lua, with turn() and strays: coroutine → what is called when it yielded something
---   that nobody here can answer
+--   that nobody here can answer, with that and the coroutine
 return function()
   local loop
   loop = scheduler {
@@ -19,7 +19,7 @@ return function()
       loop.give_up(thread)
       local tell = loop.strays[thread]
       if not tell then error("better_i18n: a hook yielded what nobody in a plain script can answer", 0) end
-      tell(value)
+      tell(value, thread)
     end,
     broken = function(_, problem) error(problem, 0) end,
   }

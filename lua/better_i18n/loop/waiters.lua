@@ -28,14 +28,12 @@ end
 
 local function leave(sets, key, waiter)
   local set = sets[key]
-  if not set then return end
   set[waiter] = nil
   if next(set) == nil then sets[key] = nil end
 end
 
 local function tell(sets, key)
   local set = sets[key]
-  if not set then return end
   sets[key] = nil
   for waiter in pairs(set) do waiter:notify() end
 end
@@ -46,7 +44,7 @@ local function tell_drivers(key)
     waiting[key] = nil
     waiter:notify()
   end
-  tell(others, key)
+  if others[key] then tell(others, key) end
 end
 
 --- Enters a waiter who is told when the task's transfer has ended, and by wake.
@@ -64,15 +62,15 @@ function waiters.join(thing, waiter) enter(joined, key_of(thing), waiter) end
 function waiters.remove(thing, waiter)
   local key = key_of(thing)
   if waiting[key] == waiter then waiting[key] = nil end
-  leave(others, key, waiter)
-  leave(joined, key, waiter)
+  if others[key] then leave(others, key, waiter) end
+  if joined[key] then leave(joined, key, waiter) end
 end
 
 --- Tells all who wait for the thing.
 function waiters.wake(thing)
   local key = key_of(thing)
   tell_drivers(key)
-  tell(joined, key)
+  if joined[key] then tell(joined, key) end
 end
 
 -- In a forked child no engine will ever tell of the transfers that were under way: whoever waits looks himself.
