@@ -22,8 +22,8 @@ const char *bi_doorbell_path(const bi_doorbell *bell);
 /* To be called once the connection was made: takes it and starts the thread. False: errno tells. */
 bool bi_doorbell_start(bi_doorbell *bell);
 
-/* From now on the next news, or the next tick, rings: once, until it is armed again. News that is there already has rung
- * when this returns. */
+/* From now on the next news, or the next tick, rings: once, until it is armed again. News that is there already does,
+ * too. */
 void bi_doorbell_arm(bi_doorbell *bell);
 
 /* Ends the thread and closes the connection. In a child that inherited it by fork there is no thread, and what the
