@@ -1,6 +1,6 @@
 -- Too little memory: the n-th allocation of a client's life fails, for every n, in C and in Lua (spec/tools/no_memory.c
--- says what has to hold). BETTER_I18N_FULL=1 takes every n, with the sanitizer's build; else each 61st in C and each 7th
--- in Lua. BETTER_I18N_COUNT=1 says how many there were.
+-- says what has to hold). BETTER_I18N_FULL=1 takes every n, with the sanitizer's build; else each 61st in C and each
+-- 7th in Lua. BETTER_I18N_COUNT=1 says how many there were.
 local sandbox = require "spec.support.sandbox"
 
 local LUA = os.getenv "BETTER_I18N_LUA" or "lua5.4"
@@ -35,7 +35,7 @@ local function run(whose, how)
   pipe:close()
   assert(said:find("\nstatus 0\n", 1, true), said)
   assert(tonumber(said:match "(%d+) of them failed") > 5, said)
-  if os.getenv "BETTER_I18N_COUNT" then io.stderr:write(whose, " ", how, ": ", said:match "%d+ allocations.-\n") end
+  if os.getenv "BETTER_I18N_COUNT" then io.stderr:write(whose, " ", how, ": ", (said:match "%d+ allocations.-\n")) end
 end
 
 describe("a client with too little memory", function()

@@ -3,7 +3,7 @@
 local better_i18n = require "better_i18n"
 local memory = require "better_i18n.store.memory"
 
--- A module whose loading broke off cannot be loaded again in Lua 5.1: that is Lua's own. So all are loaded that load here.
+-- A module whose loading broke off cannot be loaded again in Lua 5.1: that is Lua's own. So all are loaded that can be.
 for path in io.popen("cd lua && find better_i18n -name '*.lua'"):lines() do
   pcall(require, (path:gsub("%.lua$", ""):gsub("/", "."):gsub("%.init$", "")))
 end
