@@ -203,7 +203,9 @@ local SUITE = [[
       local options = { random = function() return 0 end }
       for name, value in pairs(about.hosts) do options[name] = value end
       for name, value in pairs(about.grants[number]) do options[name] = value end
-      for name, value in pairs(changes or {}) do options[name] = value or nil end
+      for name, value in pairs(changes or {}) do
+        if value or name == "preflight" then options[name] = value else options[name] = nil end
+      end
       return better_i18n.new(options)
     end
     better_i18n.async(function() return cases[number].run(make, together) end, function(err, result)

@@ -107,13 +107,13 @@ local function merge(...)
   return merged
 end
 
---- A client of the instance that retries without a pause; options go to `new`, false leaves one out.
+--- A client of the instance that retries without a pause; options go to `new`, false leaves one out (but preflight).
 function sandbox.client(options)
   local merged = merge({
     base_url = sandbox.URL, mcp_url = sandbox.MCP_URL, cdn_url = sandbox.CDN_URL, random = no_pause,
   }, options)
   for name, value in pairs(merged) do
-    if value == false then merged[name] = nil end
+    if value == false and name ~= "preflight" then merged[name] = nil end
   end
   return better_i18n.new(merged)
 end
