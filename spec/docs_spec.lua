@@ -376,7 +376,7 @@ describe("the pages", function()
     local text = {}
     for _, path in ipairs(pages) do text[#text + 1] = read(path) end
     text = table.concat(text, "\n")
-    local types = require "spec.support.luals".parse(read "lua/better_i18n/types.lua")
+    local types = require "spec.support.declared".types
     local names = {}
     for name in pairs(types.classes["better_i18n.client"].methods) do names[#names + 1] = name end
     for _, class in ipairs { "options", "network_options", "error", "tokens", "better_i18n" } do
