@@ -4,24 +4,17 @@ local better_i18n = require "better_i18n"
 local cjson = require "cjson"
 local http = require "socket.http"
 local ltn12 = require "ltn12"
+local shell = require "spec.support.shell"
 
 local SCRIPT = "sandbox/sandbox"
 
 local sandbox = {}
 local dir
 
--- A boolean from os.execute in every Lua.
-local function run(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
-
 --- Starts it; afterwards sandbox.URL, sandbox.CA_FILE … are what sandbox/README.md lists. It ends with this process.
 function sandbox.start()
-  local pipe = io.popen "mktemp -d"
-  dir = pipe:read "*l"
-  pipe:close()
-  assert(run(SCRIPT .. " start " .. dir .. " $PPID"), "the sandbox does not start")
+  dir = shell.line "mktemp -d"
+  assert(shell.run(SCRIPT .. " start " .. dir .. " $PPID"), "the sandbox does not start")
   for line in io.lines(dir .. "/env") do
     local name, value = line:match "^export BETTER_I18N_SANDBOX_([%w_]+)='(.*)'$"
     if name then sandbox[name] = value end
@@ -29,8 +22,8 @@ function sandbox.start()
 end
 
 function sandbox.stop()
-  run(SCRIPT .. " stop " .. dir)
-  run("rm -rf " .. dir)
+  shell.run(SCRIPT .. " stop " .. dir)
+  shell.run("rm -rf " .. dir)
 end
 
 --- A file name in the instance's private directory.

@@ -15,8 +15,13 @@ function shell.output(command)
   return text
 end
 
---- @return string the first line that a command prints, or nil
-function shell.line(command) return shell.output(command):match "^([^\n]*)\n?" end
+--- @return string the first line that a command prints, or nil; a process that it leaves behind may go on printing
+function shell.line(command)
+  local pipe = assert(io.popen(command))
+  local line = pipe:read "*l"
+  pipe:close()
+  return line
+end
 
 --- @return string the text as one word of a command
 function shell.quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
