@@ -12,7 +12,7 @@ files["lua"] = {
     table = { fields = { "move", "pack", "unpack" } },
   },
 }
-files["lua/better_i18n/types.lua"] = { ignore = { "211", "212", "241", "431" } } -- declarations alone
+files["lua/better_i18n/types"] = { ignore = { "211", "212", "241", "431" } } -- declarations alone
 files["bench"] = { std = "max" }
 files["bench/nginx_app.lua"] = { std = "ngx_lua" }
 files["examples/openresty"] = { std = "ngx_lua" }

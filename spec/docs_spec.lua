@@ -5,38 +5,16 @@ local better_i18n = require "better_i18n"
 local host = require "spec.support.nginx_host"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
 
 local NOT_RUN = 0 -- how many blocks say that they cannot be run
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-end
-
-local function succeeds(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
-
-local function capture(command)
-  local pipe = io.popen(command)
-  local text = pipe:read "*a"
-  pipe:close()
-  return text
-end
+local read, write = shell.read, shell.write
 
 -- Reading -----------------------------------------------------------------------------------------------------------
 
 local pages = { "README.md", "SECURITY.md" }
-for path in capture("ls docs/*.md"):gmatch "%S+" do pages[#pages + 1] = path end
+for _, path in ipairs(shell.list "docs/*.md") do pages[#pages + 1] = path end
 
 -- What the comment before a block says: "needs: a b, in: neovim" → { needs = "a b", ["in"] = "neovim" }.
 local function read_notes(line)
@@ -151,16 +129,16 @@ local function preamble(block)
 end
 
 setup(function()
-  assert(succeeds "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build") -- nginx's, Neovim's
+  assert(shell.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build") -- nginx's, Neovim's
   sandbox.start()
   local listener = assert(require "socket".bind("127.0.0.1", 0))
   port = select(2, listener:getsockname())
   listener:close()
   local bin = sandbox.path "bin"
-  assert(succeeds("mkdir -p " .. bin .. " " .. sandbox.path ""))
+  assert(shell.run("mkdir -p " .. bin .. " " .. sandbox.path ""))
   write(bin .. "/xdg-open", ("#!/bin/sh\nexec %s/sandbox/consent --follow \"$1\" >/dev/null\n"):format(
-    capture("pwd"):match "%S+"))
-  assert(succeeds("chmod +x " .. bin .. "/xdg-open"))
+    shell.output("pwd"):match "%S+"))
+  assert(shell.run("chmod +x " .. bin .. "/xdg-open"))
 end)
 
 teardown(function()
@@ -207,7 +185,7 @@ local function run_in_neovim(block)
   local command = ([[env %s LUA_CPATH="$PWD/build/luajit/?.so;;" HOME=%s timeout -k 2 20 \
     nvim --headless -u NONE -i NONE -n -c 'luafile %s.lua' </dev/null >%s.out 2>&1]]):format(
     table.concat(words, " "), sandbox.path "", base, base)
-  local ok = succeeds(command)
+  local ok = shell.run(command)
   return read(base .. ".out"), ok and "" or read(base .. ".out"), ok and 0 or 1
 end
 
@@ -221,7 +199,7 @@ describe("a Lua block", function()
     if is_run(block) and not block.notes.file then
       it("runs: " .. block.place, function()
         local in_neovim = block.notes["in"] == "neovim"
-        if in_neovim and not succeeds "command -v nvim >/dev/null" then return pending "Neovim is not here" end
+        if in_neovim and not shell.run "command -v nvim >/dev/null" then return pending "Neovim is not here" end
         local out, err, status = (in_neovim and run_in_neovim or run_in_lua)(block)
         assert.same({ "", 0 }, { err, status }, block.place)
         if block.text:find "\n%s*print%(" then assert.truthy(out:find "%S", block.place .. " printed nothing") end
@@ -299,14 +277,14 @@ function commands.make(words)
     if not word:find "=" and word:sub(1, 1) ~= "-" then assert.is_true(target_exists(word), "make " .. word) end
   end
   local dry = "make -n --no-print-directory " .. table.concat(words, " ", 2) .. " >/dev/null 2>&1"
-  assert.is_true(succeeds(dry), dry)
+  assert.is_true(shell.run(dry), dry)
 end
 
 function commands.sudo(words) commands[words[2]] { (table.unpack or unpack)(words, 2) } end
 
 function commands.eval(words, line)
   assert.truthy(line:find('eval "$(make -s env LUA=5.4)"', 1, true), table.concat(words, " "))
-  local exports = capture "make -s env LUA=5.4"
+  local exports = shell.output "make -s env LUA=5.4"
   assert.truthy(exports:find "export LUA_PATH=" and exports:find "export LUA_CPATH=")
 end
 
@@ -364,7 +342,7 @@ describe("the pages", function()
           count = count + 1
           local file, anchor = target:match "^([^#]*)#?(.*)$"
           file = file == "" and path or folder .. file
-          assert.is_true(succeeds("test -e '" .. file .. "'"), path .. " links to " .. target)
+          assert.is_true(shell.run("test -e '" .. file .. "'"), path .. " links to " .. target)
           if anchor ~= "" then assert.truthy(anchors(file)[anchor], path .. " links to " .. target) end
         end
       end
@@ -376,7 +354,7 @@ describe("the pages", function()
     local text = {}
     for _, path in ipairs(pages) do text[#text + 1] = read(path) end
     text = table.concat(text, "\n")
-    local types = require "spec.support.luals".parse(read "lua/better_i18n/types.lua")
+    local types = require "spec.support.declared".types
     local names = {}
     for name in pairs(types.classes["better_i18n.client"].methods) do names[#names + 1] = name end
     for _, class in ipairs { "options", "network_options", "error", "tokens", "better_i18n" } do

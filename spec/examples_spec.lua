@@ -4,6 +4,7 @@ local current = require "better_i18n.loop.current"
 local expect = require "spec.support.expect"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
 
 local LUA = os.getenv "BETTER_I18N_LUA" or "lua5.4"
 
@@ -38,10 +39,8 @@ describe("the example", function()
 
   it("partner_app.lua and then sync_keys.lua are what `make demo` shows, as a user calls it", function()
     -- Not as a part of the make that runs the tests.
-    local pipe = io.popen([[env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u LUA -u LUA_PATH -u LUA_CPATH \
-      BETTER_I18N_NO_INSTALL=1 timeout -k 2 120 make --no-print-directory demo </dev/null 2>&1; echo "status $?"]])
-    local out = pipe:read "*a"
-    pipe:close()
+    local out = shell.output [[env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u LUA -u LUA_PATH -u LUA_CPATH \
+      BETTER_I18N_NO_INSTALL=1 timeout -k 2 120 make --no-print-directory demo </dev/null 2>&1; echo "status $?"]]
     expect.holds("status 0\n", out)
     local last = 1
     for _, words in ipairs {
@@ -70,9 +69,7 @@ describe("the example", function()
     assert.equal(3, #commands)
     for _, command in ipairs(commands) do
       local script = table.concat(exports, "\n") .. "\nexec " .. LUA .. " " .. command
-      local child = io.popen("env -u TOKEN sh -c '" .. script:gsub("'", "'\\''") .. "' 2>&1; echo status $?")
-      local out = child:read "*a"
-      child:close()
+      local out = shell.output("env -u TOKEN sh -c " .. shell.quote(script) .. " 2>&1; echo status $?")
       assert.equal("status 0\n", out:match "status %d+\n$", command .. ": " .. out)
     end
   end)

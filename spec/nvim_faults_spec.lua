@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local expected = require "spec.faults.table"
 local headless = require "spec.support.headless"
 local server = require "spec.faults.server"
+local shell = require "spec.support.shell"
 
 if not headless.is_here() then return end
 
@@ -44,22 +45,16 @@ local MAIN = [[
 local target
 
 setup(function()
-  assert(headless.shell "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(shell.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   target = server.start()
   target.world = "nvim"
 end)
 teardown(server.stop)
 
-local function write(text)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-  return path
-end
+local function write(text) return shell.write(os.tmpname(), text) end
 
 local function read(path)
-  local text = io.open(path):read "*a"
+  local text = shell.read(path)
   os.remove(path)
   return text
 end

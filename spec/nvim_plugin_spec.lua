@@ -3,13 +3,12 @@
 local expect = require "spec.support.expect"
 local headless = require "spec.support.headless"
 local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
 
 if not headless.is_here() then return end
 
-local shell = headless.shell
-
 setup(function()
-  assert(shell "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(shell.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   sandbox.start()
 end)
 teardown(sandbox.stop)
@@ -57,12 +56,7 @@ local PRELUDE = [[
   end
 ]]
 
-local function read(path)
-  local file = io.open(path)
-  local text = file and file:read "*a" or ""
-  if file then file:close() end
-  return text
-end
+local read = shell.read_if_there
 
 local home = 0
 
@@ -72,10 +66,8 @@ local function run(code, place, folder)
   home = home + 1
   local base = sandbox.path("plugin" .. home)
   local port = tonumber(sandbox.REDIRECT_URI:match ":(%d+)/")
-  local file = assert(io.open(base .. ".lua", "w"))
-  file:write(PRELUDE:format(base .. ".said", sandbox.TOOL_PROJECT, sandbox.CLIENT_ID, sandbox.CLIENT_SECRET, port,
-    sandbox.URL, sandbox.MCP_URL), code)
-  file:close()
+  shell.write(base .. ".lua", PRELUDE:format(base .. ".said", sandbox.TOOL_PROJECT, sandbox.CLIENT_ID,
+    sandbox.CLIENT_SECRET, port, sandbox.URL, sandbox.MCP_URL), code)
   local pipe = io.popen(([[env -u LUA_PATH -u LUA_CPATH -u BETTER_I18N_CLIENT_ID \
     XDG_DATA_HOME=%s HOME=%s \
     timeout -k 2 30 nvim --headless -u NONE -i NONE -n --cmd "set rtp^=%s" \
@@ -255,9 +247,9 @@ describe("the Neovim plugin", function()
   it("takes over what another Neovim connected after a revocation", function()
     local folder = sandbox.path "kept" .. "/nvim/better_i18n"
     sandbox.control("revoke", { grant_id = read(folder .. "/grant"):match "%S+" })
-    assert(shell(("cp %s/grant %s/grant.old"):format(folder, folder)))
+    assert(shell.run(("cp %s/grant %s/grant.old"):format(folder, folder)))
     run('setup() run("BetterI18nConnect", leave)', "kept")
-    assert(shell(("cd %s && mv grant grant.new && mv grant.old grant"):format(folder)))
+    assert(shell.run(("cd %s && mv grant grant.new && mv grant.old grant"):format(folder)))
     says("notify better-i18n: the connection was revoked. Reconnect to go on.\nnotify better-i18n: project "
       .. sandbox.TOOL_PROJECT .. "\n", [[
       setup()
@@ -297,7 +289,7 @@ describe("the Neovim plugin", function()
 
   it("says what to type where the build is missing or broken", function()
     local clone = sandbox.path "clone"
-    assert(shell(("d=%s; mkdir -p $d/examples && cp -r examples/neovim $d/examples && cp -r lua $d"):format(clone)))
+    assert(shell.run(("d=%s; mkdir -p $d/examples && cp -r examples/neovim $d/examples && cp -r lua $d"):format(clone)))
     local code = [[
       package.path, package.cpath = "", ""
       setup()
@@ -310,7 +302,7 @@ describe("the Neovim plugin", function()
     local said = run(code, nil, clone .. "/examples/neovim")
     expect.holds("notify better-i18n: better-i18n is not built: run `make LUA=luajit` in " .. clone, said)
     expect.holds("ERROR: better-i18n is not built", said)
-    assert(shell(("mkdir -p %s/build/luajit/better_i18n && echo no >%s/build/luajit/better_i18n/core.so"):format(
+    assert(shell.run(("mkdir -p %s/build/luajit/better_i18n && echo no >%s/build/luajit/better_i18n/core.so"):format(
       clone, clone)))
     said = run(code, nil, clone .. "/examples/neovim")
     expect.holds("better-i18n is built, but cannot be loaded", said)

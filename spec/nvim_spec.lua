@@ -6,13 +6,14 @@ local cjson = require "cjson"
 local expect = require "spec.support.expect"
 local headless = require "spec.support.headless"
 local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
 
 if not headless.is_here() then return end
 
 local grant
 
 setup(function()
-  assert(headless.shell "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(shell.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   sandbox.start()
   grant = sandbox.grant { client_id = sandbox.CLIENT_ID, scopes = { "org:read" } }
 end)
@@ -30,19 +31,12 @@ local PRELUDE = [[
   local function leave() vim.cmd "qall!" end
 ]]
 
-local function read(path)
-  local file = io.open(path)
-  local text = file and file:read "*a" or ""
-  if file then file:close() end
-  return text
-end
+local read = shell.read_if_there
 
 -- Runs the code in Neovim until it leaves, at most so many seconds: what it said, what Neovim wrote, its exit status.
 local function run(code, seconds)
   local base = sandbox.path "nvim"
-  local file = assert(io.open(base .. ".lua", "w"))
-  file:write(PRELUDE:format(base .. ".said", sandbox.URL, grant.installation_token), code)
-  file:close()
+  shell.write(base .. ".lua", PRELUDE:format(base .. ".said", sandbox.URL, grant.installation_token), code)
   local pipe = io.popen(([[env LUA_CPATH="$PWD/build/luajit/?.so;;" HOME=%s timeout -k 2 %d \
     nvim --headless -u NONE -i NONE -n -c 'luafile %s.lua' </dev/null >%s.out 2>&1; echo $?]]):format(
     sandbox.DIR or "/tmp", seconds or 20, base, base))
@@ -203,7 +197,9 @@ local SUITE = [[
       local options = { random = function() return 0 end }
       for name, value in pairs(about.hosts) do options[name] = value end
       for name, value in pairs(about.grants[number]) do options[name] = value end
-      for name, value in pairs(changes or {}) do options[name] = value or nil end
+      for name, value in pairs(changes or {}) do
+        if value or name == "preflight" then options[name] = value else options[name] = nil end
+      end
       return better_i18n.new(options)
     end
     better_i18n.async(function() return cases[number].run(make, together) end, function(err, result)
@@ -232,12 +228,9 @@ describe("the cases of all loops in Neovim", function()
 
   setup(function()
     for number, case in ipairs(cases) do grants[number] = grant_for(case) end
-    local path = sandbox.path "cases.json"
-    local file = assert(io.open(path, "w"))
-    file:write(cjson.encode {
+    local path = shell.write(sandbox.path "cases.json", cjson.encode {
       grants = grants, hosts = { base_url = sandbox.URL, mcp_url = sandbox.MCP_URL, cdn_url = sandbox.CDN_URL },
     })
-    file:close()
     local said, written, status = run(SUITE:format(path), 60)
     assert.same({ "", 0 }, { written, status })
     for line in said:gmatch "[^\n]+" do results[#results + 1] = cjson.decode(line) end

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local expect = require "spec.support.expect"
 local host = require "spec.support.nginx_host"
 local sandbox = require "spec.support.nginx_sandbox"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local service, nginx
@@ -16,9 +17,7 @@ end
 
 -- What a system's package and an installation would give, in front and in the paths.
 local function configuration()
-  local file = assert(io.open "examples/openresty/nginx.conf")
-  local text = file:read "*a"
-  file:close()
+  local text = shell.read "examples/openresty/nginx.conf"
   text = replace(text, "error_log stderr notice", "error_log error.log notice")
   text = replace(text, "listen 127.0.0.1:8080", "listen 127.0.0.1:$port")
   text = replace(text, 'lua_package_path "$prefix/?.lua;;";', [[access_log off;
@@ -29,7 +28,7 @@ local function configuration()
 end
 
 setup(function()
-  assert(sandbox.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(shell.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   service = sandbox.start()
   nginx = host.start {
     conf = configuration(), port = service.REDIRECT_URI:match ":(%d+)/",

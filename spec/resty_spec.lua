@@ -4,13 +4,14 @@ local cases = require "spec.conformance.cases"
 local host = require "spec.support.nginx_host"
 local redis_server = require "spec.support.redis_server"
 local sandbox = require "spec.support.nginx_sandbox"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local EMAIL = "zoe@example.com" -- the sandbox's one user
 local service, app
 
 setup(function()
-  assert(sandbox.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(shell.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   service = sandbox.start()
   app = {
     organization_id = service.ORGANIZATION_ID,

@@ -4,7 +4,7 @@ local cjson = require "cjson"
 local expect = require "spec.support.expect"
 local host = require "spec.support.nginx_host"
 local redis_server = require "spec.support.redis_server"
-local sandbox = require "spec.support.nginx_sandbox"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local SECRET = "rt_canary_secret_of_resty_store_spec"
@@ -24,7 +24,7 @@ local function start(workers)
 end
 
 setup(function()
-  assert(sandbox.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(shell.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   redis = redis_server.new()
   nginx = start(4)
 end)
@@ -177,7 +177,7 @@ describe("the shared dictionary", function()
       local connection = nginx:send(path_of("storm", args {}))
       socket.sleep(0.05 + (round % 7) * 0.003)
       local pids = nginx:workers()
-      for _, pid in ipairs(pids) do sandbox.run("kill -KILL " .. pid .. " 2>/dev/null") end
+      for _, pid in ipairs(pids) do shell.run("kill -KILL " .. pid .. " 2>/dev/null") end
       connection:close()
       assert.truthy(host.await(function() return nginx:get "/static" == 200 end, 5), "no worker came back")
       local record = value_of("load", args { key = "storm" })

@@ -3,6 +3,7 @@
 local cjson = require "cjson"
 local http = require "socket.http"
 local ltn12 = require "ltn12"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local SCRIPT = "sandbox/sandbox"
@@ -14,10 +15,7 @@ local SCOPES = {
 
 local env, dir, next_id = {}, nil, 0
 
-local function run(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
+local run = shell.run
 
 local function call(method, path, headers, body)
   local parts, sent = {}, { ["content-length"] = tostring(#(body or "")) }
@@ -99,9 +97,7 @@ local function cdn(path, headers)
 end
 
 setup(function()
-  local pipe = io.popen "mktemp -d"
-  dir = pipe:read "*l"
-  pipe:close()
+  dir = shell.line "mktemp -d"
   assert(run(SCRIPT .. " start " .. dir .. " $PPID"), "the sandbox does not start")
   for line in io.lines(dir .. "/env") do
     local name, value = line:match "^export BETTER_I18N_SANDBOX_([%w_]+)='(.*)'$"

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local http = require "socket.http"
 local ltn12 = require "ltn12"
 local mime = require "mime"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 local ssl = require "ssl"
 local url = require "socket.url"
@@ -15,11 +16,7 @@ local CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 local env = {}
 local dir
 
--- A boolean from os.execute in every Lua.
-local function run(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
+local run = shell.run
 
 local function read_env()
   for line in io.lines(dir .. "/env") do
@@ -134,9 +131,7 @@ end
 local ME = "/api/oauth-client/me"
 
 setup(function()
-  local pipe = io.popen "mktemp -d"
-  dir = pipe:read "*l"
-  pipe:close()
+  dir = shell.line "mktemp -d"
   assert(run(SCRIPT .. " start " .. dir .. " $PPID"), "the sandbox does not start")
   read_env()
 end)

@@ -3,7 +3,7 @@
 local better_i18n = require "better_i18n"
 local expect = require "spec.support.expect"
 local process = require "spec.support.process"
-local sandbox = require "spec.support.nginx_sandbox"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local FULL = os.getenv "BETTER_I18N_FULL" == "1"
@@ -11,31 +11,21 @@ local SECRET = "rt_canary_secret_of_store_file_spec"
 local file = better_i18n.store.file
 local dir, path
 
-setup(function() assert(sandbox.run "make -s build/bad_disk.so", "the disk that fails does not build") end)
+setup(function() assert(shell.run "make -s build/bad_disk.so", "the disk that fails does not build") end)
 
 before_each(function()
-  dir = sandbox.capture "mktemp -d"
+  dir = shell.line "mktemp -d"
   path = dir .. "/tokens.json"
 end)
 
-after_each(function() sandbox.run("chmod -R u+rwx " .. dir .. "; rm -rf " .. dir) end)
+after_each(function() shell.run("chmod -R u+rwx " .. dir .. "; rm -rf " .. dir) end)
 
-local function read(name)
-  local handle = assert(io.open(name, "rb"))
-  local text = handle:read "*a"
-  handle:close()
-  return text
-end
+local read = shell.read
 
-local function write(name, text)
-  local handle = assert(io.open(name, "wb"))
-  handle:write(text)
-  handle:close()
-  sandbox.run("chmod 600 " .. name)
-end
+local function write(name, text) shell.run("chmod 600 " .. shell.write(name, text)) end
 
-local function mode(name) return sandbox.capture("stat -c %a " .. name) end
-local function entries() return sandbox.capture("ls -A " .. dir .. " | sort | tr '\\n' ' '") end
+local function mode(name) return shell.line("stat -c %a " .. name) end
+local function entries() return shell.line("ls -A " .. dir .. " | sort | tr '\\n' ' '") end
 
 local function fails(text, fn, ...)
   local err = expect.failure("store", fn, ...)
@@ -53,10 +43,10 @@ describe("the file", function()
     for _, umask in ipairs { "0", "077", "0177" } do
       write(dir .. "/code.lua", code)
       local lua = os.getenv "BETTER_I18N_LUA" or "lua5.4"
-      assert.is_true(sandbox.run(("umask %s; %s %s/code.lua"):format(umask, lua, dir)))
+      assert.is_true(shell.run(("umask %s; %s %s/code.lua"):format(umask, lua, dir)))
       assert.same({ "600", "600" }, { mode(path), mode(path .. ".lock") })
       assert.equal("code.lua tokens.json tokens.json.lock ", entries())
-      sandbox.run("rm " .. dir .. "/*")
+      shell.run("rm " .. dir .. "/*")
     end
   end)
 
@@ -64,12 +54,12 @@ describe("the file", function()
     local one = file(path)
     local version = one.save("key", { refresh_token = SECRET }, nil)
     for _, wide in ipairs { "640", "604", "620", "666", "610" } do
-      sandbox.run(("chmod %s %s"):format(wide, path))
+      shell.run(("chmod %s %s"):format(wide, path))
       fails("chmod 600 " .. path, one.load, "key")
       fails("mode 0" .. wide, one.save, "key", { n = 2 }, version)
       assert.equal(wide, mode(path))
     end
-    sandbox.run("chmod 400 " .. path)
+    shell.run("chmod 400 " .. path)
     assert.equal(SECRET, one.load("key").refresh_token)
     assert.truthy(one.save("key", { n = 2 }, version))
     assert.equal("600", mode(path))
@@ -83,9 +73,9 @@ describe("the file", function()
   end)
 
   it("may not be a folder or a pipe", function()
-    sandbox.run("mkdir " .. path)
+    shell.run("mkdir " .. path)
     fails("regular file", file(path).load, "key")
-    sandbox.run(("rmdir %s && mkfifo -m 600 %s"):format(path, path))
+    shell.run(("rmdir %s && mkfifo -m 600 %s"):format(path, path))
     fails("regular file", file(path).load, "key")
     fails("regular file", file(path).save, "key", {}, nil)
   end)
@@ -94,12 +84,12 @@ describe("the file", function()
     write(dir .. "/code.lua", [[
       local one = require("better_i18n").store.file "tokens.json"
       assert(one.save("key", { n = 1 }, nil))]])
-    assert.is_true(sandbox.run(("cd %s && %s code.lua"):format(dir, os.getenv "BETTER_I18N_LUA" or "lua5.4")))
+    assert.is_true(shell.run(("cd %s && %s code.lua"):format(dir, os.getenv "BETTER_I18N_LUA" or "lua5.4")))
     assert.equal(1, file(path).load("key").n)
   end)
 
   it("is reached through links, which stay", function()
-    sandbox.run(("mkdir %s/real && ln -s real/tokens.json %s/one && ln -s %s/one %s"):format(dir, dir, dir, path))
+    shell.run(("mkdir %s/real && ln -s real/tokens.json %s/one && ln -s %s/one %s"):format(dir, dir, dir, path))
     local one, direct = file(path), file(dir .. "/real/tokens.json")
     assert.is_nil((one.load "key"))
     local version = one.save("key", { n = 1 }, nil) -- the link led nowhere yet
@@ -110,8 +100,8 @@ describe("the file", function()
     assert.is_nil(direct.lock("key", 5))
     unlock()
     assert.equal("one real tokens.json ", entries())
-    assert.equal("real/tokens.json", sandbox.capture("readlink " .. dir .. "/one"))
-    sandbox.run(("ln -sfn %s/b %s/a && ln -sfn %s/a %s/b"):format(dir, dir, dir, dir))
+    assert.equal("real/tokens.json", shell.line("readlink " .. dir .. "/one"))
+    shell.run(("ln -sfn %s/b %s/a && ln -sfn %s/a %s/b"):format(dir, dir, dir, dir))
     fails("follow", file(dir .. "/a").load, "key")
   end)
 
@@ -162,7 +152,7 @@ describe("a corrupt file", function()
         assert.equal(1, one.load("key").n)
         assert.is_true(os.remove(path))
       end
-      sandbox.run(("rm %s.corrupt-*"):format(path))
+      shell.run(("rm %s.corrupt-*"):format(path))
     end
   end)
 
@@ -215,7 +205,7 @@ local SAVE = [[
 local function on_bad_disk(faults, where, code)
   local asan = os.getenv "ASAN_OPTIONS"
   local out, err = process.run(ON_BAD_DISK:format(path, code), {
-    LD_PRELOAD = sandbox.capture "pwd" .. "/build/bad_disk.so", BAD_DISK = faults, BAD_DISK_PATH = where,
+    LD_PRELOAD = shell.line "pwd" .. "/build/bad_disk.so", BAD_DISK = faults, BAD_DISK_PATH = where,
     ASAN_OPTIONS = (asan and asan .. ":" or "") .. "verify_asan_link_order=0:detect_leaks=0",
   })
   assert.equal("", err)

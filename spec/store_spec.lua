@@ -5,7 +5,7 @@ local cases = require "spec.support.store_cases"
 local expect = require "spec.support.expect"
 local process = require "spec.support.process"
 local redis_server = require "spec.support.redis_server"
-local sandbox = require "spec.support.nginx_sandbox"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local SECRET = "rt_canary_secret_of_store_spec"
@@ -13,13 +13,13 @@ local store = better_i18n.store
 local dir, redis
 
 setup(function()
-  dir = sandbox.capture "mktemp -d"
+  dir = shell.line "mktemp -d"
   redis = redis_server.new()
 end)
 
 teardown(function()
   redis:stop()
-  sandbox.run("rm -rf " .. dir)
+  shell.run("rm -rf " .. dir)
 end)
 
 -- How to make each: as a function, and as code for another process.
@@ -238,11 +238,11 @@ describe("Redis", function()
     local mine = redis_server.new()
     local one = store.redis { port = mine.port, timeout = 0.3 }
     one.load "key"
-    sandbox.run("pkill -STOP -P " .. mine.pid)
+    shell.run("pkill -STOP -P " .. mine.pid)
     local start = socket.gettime()
     expect.holds("timeout", expect.failure("store", one.load, "key").message)
     local took = socket.gettime() - start
-    sandbox.run("pkill -CONT -P " .. mine.pid)
+    shell.run("pkill -CONT -P " .. mine.pid)
     assert.is_true(took > 0.2 and took < (expect.slow and 5 or 1), took)
     assert.is_nil((one.load "key"))
     mine:stop()

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local expect = require "spec.support.expect"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
 
 local FULL = os.getenv "BETTER_I18N_FULL" == "1"
 
@@ -12,13 +13,7 @@ teardown(sandbox.stop)
 
 local LANGUAGES = { "de", "ja", "fr", "ar" }
 
-local function write_file(name, text)
-  local path = sandbox.path(name)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-  return path
-end
+local function write_file(name, text) return shell.write(sandbox.path(name), text) end
 
 local function start(grant, ...)
   local words = {}

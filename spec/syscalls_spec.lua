@@ -1,15 +1,11 @@
 -- What a small call costs in system calls on a kept connection (DESIGN.md: five), counted by strace: the difference of
 -- two lengths of the same program, so that its start and end do not count.
 local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
 
 local LUA = os.getenv "BETTER_I18N_LUA" or "lua5.4"
 
-local function shell(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
-
-if not shell "strace -o /dev/null true 2>/dev/null" then
+if not shell.run "strace -o /dev/null true 2>/dev/null" then
   pending "strace is not here, or may not trace"
   return
 end
@@ -24,10 +20,8 @@ local CALLS = [[
 
 local function count(calls)
   local program, report = sandbox.path "calls.lua", sandbox.path "strace"
-  local file = assert(io.open(program, "w"))
-  file:write(CALLS:format(sandbox.URL, calls))
-  file:close()
-  assert(shell(("strace -f -qq -c -o %s %s %s"):format(report, LUA, program)))
+  shell.write(program, CALLS:format(sandbox.URL, calls))
+  assert(shell.run(("strace -f -qq -c -o %s %s %s"):format(report, LUA, program)))
   for line in io.lines(report) do
     local total = line:match "^%s*100%.00%s+%S+%s+%d+%s+(%d+).*total$" -- percent, seconds, each, calls
     if total then return tonumber(total) end

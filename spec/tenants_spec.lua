@@ -42,12 +42,20 @@ describe("scopes", function()
     assert.equal(before, sandbox.total(grant))
   end)
 
+  it("that a mint shows to be missing fail the very call that waited for it", function()
+    local grant = sandbox.grant { scopes = { "org:read", "projects:read" }, installation = false }
+    local client = sandbox.refreshing(grant)
+    local err = expect.failure("missing_scope", client.create_project, client,
+      { name = "P", slug = "p-1", sourceLanguage = "en" })
+    assert.equal("projects:write", err.required_scope)
+    assert.equal(0, err.attempts)
+    assert.same({ "POST /api/auth/mcp/token",
+      "POST /api/oauth-client/installations/" .. grant.grant_id .. "/tokens" }, sandbox.lines(grant))
+  end)
+
   it("are the service's business with preflight = false", function()
     local grant = sandbox.grant { scopes = { "org:read", "projects:read" }, installation = false }
-    local client = better_i18n.new { -- sandbox.refreshing would leave `false` out
-      base_url = sandbox.URL, client_id = grant.client_id, client_secret = grant.client_secret,
-      grant_id = grant.grant_id, refresh_token = grant.refresh_token, preflight = false,
-    }
+    local client = sandbox.refreshing(grant, { preflight = false })
     client:list_organizations()
     local before = sandbox.total(grant)
     local err = expect.failure("missing_scope", client.create_project, client,

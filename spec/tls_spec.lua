@@ -3,6 +3,7 @@
 local expect = require "spec.support.expect"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
 
 setup(sandbox.start)
 teardown(sandbox.stop)
@@ -17,13 +18,7 @@ local function secure(options)
   return sandbox.installed(grant, all)
 end
 
-local function write(name, text)
-  local path = sandbox.path(name)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-  return path
-end
+local function write(name, text) return shell.write(sandbox.path(name), text) end
 
 describe("https", function()
   it("speaks HTTP/2 where the server does", function()

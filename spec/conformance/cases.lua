@@ -114,7 +114,16 @@ local cases = {
       code = "missing_scope", status = 403, scope = "projects:write", method = "POST",
       path = "/api/oauth-client/v1/projects",
     },
-    run = function(make) return outcome(names, make().create_project, make { max_retries = 0 }, PROJECT) end,
+    run = function(make) return outcome(names, make().create_project, make { preflight = false }, PROJECT) end,
+  },
+  {
+    name = "a missing scope that the mint shows", grant = { scopes = { "org:read", "projects:read" } },
+    counters = { 1, 0, 1 },
+    result = fails {
+      code = "missing_scope", attempts = 0, scope = "projects:write", method = "POST",
+      path = "/api/oauth-client/v1/projects",
+    },
+    run = function(make) return outcome(names, make().create_project, make(), PROJECT) end,
   },
   {
     name = "a wrong argument sends nothing", counters = { 0, 0, 0 },

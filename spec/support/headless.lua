@@ -1,16 +1,12 @@
 -- Whether the specs that start a real Neovim run here: one Lua does it for all, as Neovim brings its own.
-local headless = {}
+local shell = require "spec.support.shell"
 
---- Runs a shell command. @return boolean whether it ended with 0
-function headless.shell(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
+local headless = {}
 
 --- False, and the spec says that it is pending.
 function headless.is_here()
   local is_main = not (os.getenv "BETTER_I18N_LUA" or "lua5.4"):find "lua5%.[13]"
-  if is_main and headless.shell "command -v nvim >/dev/null 2>&1" then return true end
+  if is_main and shell.run "command -v nvim >/dev/null 2>&1" then return true end
   pending "Neovim is not here, or it was tested under another Lua"
   return false
 end

@@ -1,5 +1,5 @@
 -- Reads annotations of the Lua language server (LuaLS), strictly: a line that is not understood, a type that nobody
--- declared, a parameter without a type is an error that names the line. For lua/better_i18n/types.lua.
+-- declared, a parameter without a type is an error that names the line. For lua/better_i18n/types/.
 local luals = {}
 
 local builtin = {}
@@ -27,6 +27,9 @@ function reader:take(pattern)
   self.at = to + 1
   return captured or self.text:sub(from, to)
 end
+
+-- A type that has to be declared somewhere.
+function reader:note(name) self.names[#self.names + 1] = { name = name, line = self.line, path = self.path } end
 
 function reader:need(pattern, what) return self:take(pattern) or self:fail(what or pattern) end
 
@@ -75,7 +78,7 @@ local function read_primary(self)
     self:need(">", "a bracket")
     return map
   end
-  if not self.generics[name] then self.names[#self.names + 1] = { name = name, line = self.line } end
+  if not self.generics[name] then self:note(name) end
   return { kind = "name", name = name }
 end
 
@@ -114,13 +117,17 @@ function tags.meta(self, file)
   file.is_meta = true
 end
 
+-- A class may go on in another file, as the server has it: then its parent stands in the first.
 function tags.class(self, file)
   local name = self:need("[%a_][%w_.]*", "the name of a class")
-  if file.classes[name] then error(("line %d: the class %s again"):format(self.line, name), 0) end
-  local class = { name = name, fields = {}, order = {}, indexed = {}, methods = {} }
+  local class = file.classes[name] or { name = name, fields = {}, order = {}, indexed = {}, methods = {} }
+  if class.text == file.text or class.text and self.at <= #self.text then
+    error(("line %d: the class %s again"):format(self.line, name), 0)
+  end
+  class.text = file.text
   if self:take ":%s*" then
     class.parent = self:need("[%a_][%w_.]*", "the name of a class")
-    self.names[#self.names + 1] = { name = class.parent, line = self.line }
+    self:note(class.parent)
   end
   self:finish()
   file.classes[name], file.class, file.open = class, class, class
@@ -207,7 +214,7 @@ end
 local function take_line(file, line, text)
   local function on(rest)
     return setmetatable({
-      line = line, text = rest, at = 1, names = file.names, generics = file.generics,
+      line = line, text = rest, at = 1, names = file.names, generics = file.generics, path = file.path,
     }, reader)
   end
   local tag, rest = text:match "^%-%-%-@(%a+)%s*(.*)$"
@@ -240,23 +247,35 @@ local function check_names(file)
   for _, used in ipairs(file.names) do
     local name = used.name
     if not (builtin[name] or file.classes[name] or file.aliases[name]) then
-      error(("line %d: the type %s is declared nowhere"):format(used.line, name), 0)
+      error(("%sline %d: the type %s is declared nowhere"):format(used.path, used.line, name), 0)
     end
   end
 end
 
---- Reads a file.
--- @return table classes: name → { name, parent, fields: name → { type, optional }, indexed, methods: name → { colon,
---   params: { name, optional, type }, returns, described } }; aliases: name → type
-function luals.parse(text)
-  local file = {
-    classes = {}, aliases = {}, locals = {}, names = {}, generics = {}, params = {}, returns = {}, described = false,
-  }
+local function take_text(file, text)
+  file.text, file.locals = text, {}
+  file.class, file.open, file.choices, file.params, file.returns = nil, nil, nil, {}, {}
+  file.generics, file.described, file.is_meta = {}, false, false
   local line = 0
   for content in (text .. "\n"):gmatch "(.-)\n" do
     line = line + 1
     take_line(file, line, content)
   end
+end
+
+--- Reads a text, or several that belong together.
+-- @param texts (string) or an array of { path, text }
+-- @return table classes: name → { name, parent, fields: name → { type, optional }, indexed, methods: name → { colon,
+--   params: { name, optional, type }, returns, described } }; aliases: name → type; is_meta: each of the texts is
+function luals.parse(texts)
+  local file, is_meta = { classes = {}, aliases = {}, names = {} }, true
+  for _, part in ipairs(type(texts) == "table" and texts or { { "", texts } }) do
+    file.path = part[1] == "" and "" or part[1] .. ", "
+    local ok, problem = pcall(take_text, file, part[2])
+    if not ok then error(file.path .. tostring(problem), 0) end
+    is_meta = is_meta and file.is_meta
+  end
+  file.is_meta = is_meta
   check_names(file)
   return file
 end

@@ -8,7 +8,9 @@ local options
 local function new_client(changes)
   local all = { loop = better_i18n.loop.resty }
   for name, value in pairs(options.client) do all[name] = value end
-  for name, value in pairs(changes or {}) do all[name] = value or nil end
+  for name, value in pairs(changes or {}) do
+    if value or name == "preflight" then all[name] = value else all[name] = nil end
+  end
   return better_i18n.new(all)
 end
 

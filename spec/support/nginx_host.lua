@@ -1,5 +1,6 @@
 -- Starts a real nginx around spec/support/nginx_app.lua, and looks at its processes from outside.
 local sandbox = require "spec.support.nginx_sandbox"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local host = {}
@@ -73,7 +74,7 @@ local function find_modules()
 end
 
 -- Workers of another user than the master's, as everywhere in production.
-local function find_user() return sandbox.capture "id -u" == "0" and "user nobody nogroup;" or "" end
+local function find_user() return shell.line "id -u" == "0" and "user nobody nogroup;" or "" end
 
 local function free_port()
   local listener = assert(socket.bind("127.0.0.1", 0))
@@ -82,31 +83,25 @@ local function free_port()
   return port
 end
 
-local function write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-end
-
 --- @param options `workers`, `cache` ("on"), `app` (a table for nginx_app.init), `http`, `server`: more directives; or
 --   `conf`: another configuration, with the same $names; `port`; `env`: variables, as a shell assigns them
 function host.start(options)
-  local self = setmetatable({ dir = sandbox.capture "mktemp -d", port = options.port or free_port() }, host)
+  local self = setmetatable({ dir = shell.line "mktemp -d", port = options.port or free_port() }, host)
   self.url = "http://127.0.0.1:" .. self.port
-  sandbox.run(("chmod 755 %s && mkdir -m 777 %s/tmp"):format(self.dir, self.dir))
+  shell.run(("chmod 755 %s && mkdir -m 777 %s/tmp"):format(self.dir, self.dir))
   local values = {
     modules = find_modules(), user = find_user(), workers = options.workers or 1, cache = options.cache or "on",
-    root = sandbox.capture "pwd", port = self.port, http = options.http or "", server = options.server or "",
+    root = shell.line "pwd", port = self.port, http = options.http or "", server = options.server or "",
     options = require "cjson".encode(options.app or {}), ["$"] = "$",
   }
-  write(self.dir .. "/nginx.conf", ((options.conf or CONF):gsub("%$(%$?%w*)", function(name)
+  shell.write(self.dir .. "/nginx.conf", ((options.conf or CONF):gsub("%$(%$?%w*)", function(name)
     if name:sub(1, 1) == "$" then return name end
     return values[name] and tostring(values[name])
   end)))
   -- TMPDIR must not be lost: what a doorbell leaves there is looked for.
-  assert(sandbox.run(("%s TMPDIR=%s/tmp nginx -e %s/error.log -p %s/ -c nginx.conf"):format(
+  assert(shell.run(("%s TMPDIR=%s/tmp nginx -e %s/error.log -p %s/ -c nginx.conf"):format(
     options.env or "", self.dir, self.dir, self.dir)), "nginx does not start")
-  self.pid = tonumber(sandbox.capture("cat " .. self.dir .. "/nginx.pid"))
+  self.pid = tonumber(shell.line("cat " .. self.dir .. "/nginx.pid"))
   running[self] = true
   return self
 end
@@ -129,7 +124,7 @@ function host.receive(connection)
   return bytes:match "\r\n\r\n(.*)$" or reason, tonumber(bytes:match "^HTTP/1.%d (%d+)")
 end
 
-function host:signal(name) sandbox.run(("kill -%s %d"):format(name, self.pid)) end
+function host:signal(name) shell.run(("kill -%s %d"):format(name, self.pid)) end
 
 --- @return list of the pids of all workers, also of those that are leaving
 function host:workers()
@@ -140,7 +135,7 @@ function host:workers()
   return pids
 end
 
-local function count_entries(folder) return tonumber(sandbox.capture("ls " .. folder .. " 2>/dev/null | wc -l")) end
+local function count_entries(folder) return tonumber(shell.line("ls " .. folder .. " 2>/dev/null | wc -l")) end
 
 function host.descriptors(pid) return count_entries("/proc/" .. pid .. "/fd") end
 
@@ -167,7 +162,7 @@ end
 
 --- Descriptors without the sockets: nginx's master has a pair of these for every worker that it ever had at once.
 function host.files(pid)
-  return tonumber(sandbox.capture("ls -l /proc/" .. pid .. "/fd 2>/dev/null | grep -c -- '-> [^s]'"))
+  return tonumber(shell.line("ls -l /proc/" .. pid .. "/fd 2>/dev/null | grep -c -- '-> [^s]'"))
 end
 
 function host.threads(pid) return count_entries("/proc/" .. pid .. "/task") end
@@ -225,7 +220,7 @@ function host:stop()
     self:signal "TERM"
     if not self:await_end(5) then self:signal "KILL" end
   end
-  sandbox.run("rm -rf " .. self.dir)
+  shell.run("rm -rf " .. self.dir)
 end
 
 --- Those that a failed spec left behind.

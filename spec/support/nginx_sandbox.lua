@@ -2,23 +2,10 @@
 local cjson = require "cjson"
 local http = require "socket.http"
 local ltn12 = require "ltn12"
+local shell = require "spec.support.shell"
 
 local sandbox = {}
 sandbox.__index = sandbox
-
---- Runs a command. @return boolean
-function sandbox.run(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
-
---- @return string the first line that a command prints
-function sandbox.capture(command)
-  local pipe = assert(io.popen(command))
-  local line = pipe:read "*l"
-  pipe:close()
-  return line
-end
 
 --- @return number status, string body, table headers; or nil and why
 function sandbox.fetch(method, url, body, headers)
@@ -34,8 +21,8 @@ end
 
 --- Starts an instance; it ends with this process, or with `stop`.
 function sandbox.start()
-  local self = setmetatable({ dir = sandbox.capture "mktemp -d" }, sandbox)
-  assert(sandbox.run("sandbox/sandbox start " .. self.dir .. " $PPID"), "the sandbox does not start")
+  local self = setmetatable({ dir = shell.line "mktemp -d" }, sandbox)
+  assert(shell.run("sandbox/sandbox start " .. self.dir .. " $PPID"), "the sandbox does not start")
   for line in io.lines(self.dir .. "/env") do
     local name, value = line:match "^export BETTER_I18N_SANDBOX_([%w_]+)='(.*)'$"
     self[name] = value
@@ -44,7 +31,7 @@ function sandbox.start()
 end
 
 function sandbox:stop()
-  sandbox.run("sandbox/sandbox stop " .. self.dir .. "; rm -rf " .. self.dir)
+  shell.run("sandbox/sandbox stop " .. self.dir .. "; rm -rf " .. self.dir)
 end
 
 --- A POST to /_sandbox/<path>.

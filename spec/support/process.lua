@@ -1,29 +1,15 @@
 -- Child processes: the same Lua with the same module, in an environment of its own; and what /proc knows.
+local shell = require "spec.support.shell"
+
 local process = {}
 
 local LUA = os.getenv "BETTER_I18N_LUA" or "lua5.4"
-
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
-local function write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-end
-
-local function read(path)
-  local file = io.open(path)
-  if not file then return "" end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 -- Name=value words for env(1), sorted; false takes a variable away.
 local function environment(variables)
   local unset, set = {}, {}
   for name, value in pairs(variables or {}) do
-    if value then set[#set + 1] = name .. "=" .. quote(value) else unset[#unset + 1] = "-u " .. name end
+    if value then set[#set + 1] = name .. "=" .. shell.quote(value) else unset[#unset + 1] = "-u " .. name end
   end
   return table.concat(unset, " ") .. " " .. table.concat(set, " ")
 end
@@ -37,7 +23,7 @@ end
 --- Starts Lua with the code; gives an object with `pid` and wait() → stdout, stderr, exit status.
 function process.start(code, variables)
   local base = temporary()
-  write(base .. ".lua", code)
+  shell.write(base .. ".lua", code)
   -- The shell's own background job, so that it can say how it ended. Lua installs a handler for SIGINT itself.
   local pipe = io.popen(("exec 2>/dev/null; env %s %s %s.lua >%s.out 2>%s.err & pid=$!; echo $pid; wait $pid; echo $?")
     :format(environment(variables), LUA, base, base, base))
@@ -45,7 +31,7 @@ function process.start(code, variables)
   function child.wait()
     local status = pipe:read "*n"
     pipe:close()
-    local out, err = read(base .. ".out"), read(base .. ".err")
+    local out, err = shell.read_if_there(base .. ".out"), shell.read_if_there(base .. ".err")
     for _, suffix in ipairs { ".lua", ".out", ".err" } do os.remove(base .. suffix) end
     return out, err, status
   end
@@ -58,7 +44,7 @@ function process.run(code, variables) return process.start(code, variables).wait
 
 --- The number of open descriptors of this process.
 function process.descriptors()
-  local pid = read "/proc/self/stat":match "^%d+"
+  local pid = shell.read_if_there "/proc/self/stat":match "^%d+"
   local pipe = io.popen("ls /proc/" .. pid .. "/fd | wc -l")
   local count = pipe:read "*n"
   pipe:close()
@@ -66,6 +52,6 @@ function process.descriptors()
 end
 
 --- Resident memory of this process in KiB (pages of 4 KiB).
-function process.memory() return tonumber(read "/proc/self/statm":match "^%d+ (%d+)") * 4 end
+function process.memory() return tonumber(shell.read_if_there "/proc/self/statm":match "^%d+ (%d+)") * 4 end
 
 return process

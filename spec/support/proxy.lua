@@ -1,4 +1,5 @@
 -- A real proxy (tinyproxy) on loopback for one spec file; with `user` and `password` it demands them.
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local proxy = {}
@@ -28,22 +29,15 @@ end
 --- Starts one; base: a path that it may write files beside. Gives { port, url, log(), stop() }.
 function proxy.start(base, user, password)
   local port = free_port()
-  local file = assert(io.open(base .. ".conf", "w"))
-  file:write(("Port %d\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nMaxClients 20\nLogLevel Connect\n"):format(port),
+  shell.write(base .. ".conf",
+    ("Port %d\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nMaxClients 20\nLogLevel Connect\n"):format(port),
     ('LogFile "%s.log"\n'):format(base), user and ("BasicAuth %s %s\n"):format(user, password) or "")
-  file:close()
   local pipe = io.popen(("tinyproxy -d -c %s.conf >/dev/null 2>&1 & echo $!"):format(base))
   local pid = pipe:read "*n"
   pipe:close()
   await(port)
   local started = { port = port, url = "http://127.0.0.1:" .. port }
-  function started.log()
-    local log = io.open(base .. ".log")
-    if not log then return "" end
-    local text = log:read "*a"
-    log:close()
-    return text
-  end
+  function started.log() return shell.read_if_there(base .. ".log") end
   function started.stop() os.execute("kill " .. pid) end
   return started
 end

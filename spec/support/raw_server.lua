@@ -1,6 +1,7 @@
 -- A TCP server in a process of its own, for what nginx cannot do. A spec gives it a script (see raw_server_main.lua)
 -- that decides, request by request, which bytes go back and how the connection ends.
 local cjson = require "cjson"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local LUA = os.getenv "BETTER_I18N_LUA" or "lua5.4"
@@ -33,9 +34,7 @@ end
 --- Starts one. It ends by itself after so many seconds (120) without a request.
 function raw_server.start(code, idle)
   local server = setmetatable({ script = os.tmpname() }, Server)
-  local file = assert(io.open(server.script, "w"))
-  file:write(code)
-  file:close()
+  shell.write(server.script, code)
   server.pipe = io.popen(table.concat({ "exec", LUA, MAIN, server.script, idle }, " "))
   server.port = assert(server.pipe:read "*n", "the raw server does not start")
   server.url = "http://127.0.0.1:" .. server.port

@@ -1,5 +1,5 @@
 -- A real redis-server for one spec file, on a unix socket and a free port of its own; nothing of it is kept.
-local sandbox = require "spec.support.nginx_sandbox"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local server = {}
@@ -20,17 +20,17 @@ local function client_of(self) return require("redis").connect { host = "127.0.0
 
 --- @param arguments (string) for redis-server, or nil
 function server.new(arguments)
-  local self = { dir = sandbox.capture "mktemp -d", port = free_port(), arguments = arguments or "" }
+  local self = { dir = shell.line "mktemp -d", port = free_port(), arguments = arguments or "" }
   setmetatable(self, server)
   self.unix = self.dir .. "/socket"
-  sandbox.run("chmod 711 " .. self.dir)
+  shell.run("chmod 711 " .. self.dir)
   self:start()
   return self
 end
 
 --- Starts it, again too. It ends by itself when it is forgotten.
 function server:start()
-  self.pid = tonumber(sandbox.capture(("timeout 900 redis-server --port %d --bind 127.0.0.1 --unixsocket %s "
+  self.pid = tonumber(shell.line(("timeout 900 redis-server --port %d --bind 127.0.0.1 --unixsocket %s "
     .. "--unixsocketperm 777 --dir %s --save '' --appendonly no %s >%s/log 2>&1 & echo $!"):format(
     self.port, self.unix, self.dir, self.arguments, self.dir)))
   for _ = 1, 250 do
@@ -55,7 +55,7 @@ end
 --- Takes it down; its data are gone.
 function server:halt()
   if not self.pid then return end
-  sandbox.run("kill " .. self.pid)
+  shell.run("kill " .. self.pid)
   for _ = 1, 250 do
     local probe = socket.connect("127.0.0.1", self.port)
     if not probe then break end
@@ -67,7 +67,7 @@ end
 
 function server:stop()
   self:halt()
-  sandbox.run("rm -rf " .. self.dir)
+  shell.run("rm -rf " .. self.dir)
 end
 
 return server

@@ -4,24 +4,17 @@ local better_i18n = require "better_i18n"
 local cjson = require "cjson"
 local http = require "socket.http"
 local ltn12 = require "ltn12"
+local shell = require "spec.support.shell"
 
 local SCRIPT = "sandbox/sandbox"
 
 local sandbox = {}
 local dir
 
--- A boolean from os.execute in every Lua.
-local function run(command)
-  local result = os.execute(command)
-  return result == true or result == 0
-end
-
 --- Starts it; afterwards sandbox.URL, sandbox.CA_FILE … are what sandbox/README.md lists. It ends with this process.
 function sandbox.start()
-  local pipe = io.popen "mktemp -d"
-  dir = pipe:read "*l"
-  pipe:close()
-  assert(run(SCRIPT .. " start " .. dir .. " $PPID"), "the sandbox does not start")
+  dir = shell.line "mktemp -d"
+  assert(shell.run(SCRIPT .. " start " .. dir .. " $PPID"), "the sandbox does not start")
   for line in io.lines(dir .. "/env") do
     local name, value = line:match "^export BETTER_I18N_SANDBOX_([%w_]+)='(.*)'$"
     if name then sandbox[name] = value end
@@ -29,8 +22,8 @@ function sandbox.start()
 end
 
 function sandbox.stop()
-  run(SCRIPT .. " stop " .. dir)
-  run("rm -rf " .. dir)
+  shell.run(SCRIPT .. " stop " .. dir)
+  shell.run("rm -rf " .. dir)
 end
 
 --- A file name in the instance's private directory.
@@ -107,13 +100,13 @@ local function merge(...)
   return merged
 end
 
---- A client of the instance that retries without a pause; options go to `new`, false leaves one out.
+--- A client of the instance that retries without a pause; options go to `new`, false leaves one out (but preflight).
 function sandbox.client(options)
   local merged = merge({
     base_url = sandbox.URL, mcp_url = sandbox.MCP_URL, cdn_url = sandbox.CDN_URL, random = no_pause,
   }, options)
   for name, value in pairs(merged) do
-    if value == false then merged[name] = nil end
+    if value == false and name ~= "preflight" then merged[name] = nil end
   end
   return better_i18n.new(merged)
 end

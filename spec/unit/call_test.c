@@ -524,6 +524,42 @@ static void test_a_missing_scope_is_named_and_never_retried(void **state) {
     }
 }
 
+/* What the grant lacks is known from the mint on, also to the call that waited for it. */
+static void test_a_scope_that_the_mint_shows_to_be_missing_is_not_asked_for(void **state) {
+    static const fake_answer fresh[] = {REFRESHED(2), MINTED(2), ERROR("missing_scope", 403)};
+    static const fake_answer refused[] = {ERROR("invalid_token", 401), REFRESHED(2), MINTED(2)};
+    static const struct {
+        bool preflight;
+        const char *token;
+        const fake_answer *script;
+        const char *says, *story;
+    } rows[] = {
+        {true, NULL, fresh, "content:read, so the request was not sent;",
+         "renew, refresh rt_1, mint at_2"},
+        {false, NULL, fresh, "the grant lacks the scope",
+         "renew, refresh rt_1, mint at_2, GET /models bi_oat_2"},
+        {true, "bi_oat_secret_1", refused, "content:read, so the request was not sent again;",
+         "GET /models bi_oat_1, renew, refresh rt_1, mint at_2"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        fake f;
+        fake_init(&f);
+        f.config->preflight = rows[i].preflight;
+        if (rows[i].token)
+            fake_set_installation(&f, rows[i].token, 3600000);
+        fake_script(&f, rows[i].script, 3);
+        bi_call *call = fake_call(&f, "list_models");
+        fake_run(&f, call);
+        fake_expect(&f, rows[i].story);
+        assert_string_equal(call->failure.code, "missing_scope");
+        assert_string_equal(call->failure.required_scope, "content:read");
+        assert_non_null(strstr(call->failure.message.data, rows[i].says));
+        bi_call_free(call);
+        fake_do(&f, "token_info", NULL); /* needs none */
+        fake_end(&f);
+    }
+}
+
 /* --- Time ---------------------------------------------------------------------------------------------------- */
 
 static void test_a_waiting_call_ends_at_its_own_deadline(void **state) {
@@ -923,6 +959,7 @@ int main(void) {
         cmocka_unit_test(test_revoke_is_a_success_whatever_says_that_the_grant_is_gone),
         cmocka_unit_test(test_revoke_that_fails_otherwise_leaves_the_grant),
         cmocka_unit_test(test_a_missing_scope_is_named_and_never_retried),
+        cmocka_unit_test(test_a_scope_that_the_mint_shows_to_be_missing_is_not_asked_for),
         cmocka_unit_test(test_a_waiting_call_ends_at_its_own_deadline),
         cmocka_unit_test(test_a_live_token_serves_a_call_whose_joined_renewal_takes_too_long),
         cmocka_unit_test(test_no_time_at_all_is_a_timeout_without_a_request),

@@ -254,9 +254,9 @@ static bi_need fail_for_scope(bi_call *call) {
     bi_failure failure;
     bi_failure_init(&failure);
     bi_failure_set(&failure, BI_CODE_SCOPE,
-                   "the grant lacks the scope %s, so nothing was sent; ask the user to authorize "
-                   "again with it",
-                   call->endpoint.scope);
+                   "the grant lacks the scope %s, so the request was not sent%s; ask the user to "
+                   "authorize again with it",
+                   call->endpoint.scope, call->exchange.attempts > 0 ? " again" : "");
     bi_failure_text(failure.required_scope, sizeof failure.required_scope, call->endpoint.scope,
                     strlen(call->endpoint.scope));
     failure.attempts = call->exchange.attempts;
@@ -284,6 +284,11 @@ static bi_need choose(bi_call *call, const bi_input *input) {
     return renew(call, input, !unread && freshness != BI_EXPIRING);
 }
 
+/* The renewal may have told which scopes there are. */
+static bi_need use_renewed(bi_call *call, const bi_input *input) {
+    return lacks_scope(call) ? fail_for_scope(call) : use_token(call, input);
+}
+
 /* The flight has landed, or this call's time is over. */
 static bi_need joined(bi_call *call, const bi_input *input) {
     bool late = bi_exchange_is_late(&call->exchange, input->now);
@@ -295,9 +300,9 @@ static bi_need joined(bi_call *call, const bi_input *input) {
     call->token = bi_account_token(call->account, call->endpoint.token, input->now);
     call->renewed = call->token->serial != call->serial;
     if (bi_token_freshness(call->token, input->now) != BI_MISSING)
-        return use_token(call, input);
+        return use_renewed(call, input);
     if (call->renewed && bi_secret_is_set(&call->token->secret))
-        return use_token(call, input); /* issued with no life at all: the service's word counts */
+        return use_renewed(call, input); /* issued with no life at all: the service's word counts */
     bool deserted = call->flight->abandoned;
     if (failed && (!deserted || call->deserted || late))
         return fail_because_of(call, &call->flight->failure,
@@ -422,7 +427,7 @@ static bi_need start(bi_call *call, const bi_input *input) {
 static bi_need renewing(bi_call *call, const bi_input *input) {
     bool alive = bi_token_freshness(call->token, input->now) != BI_MISSING;
     if (call->background && alive && !bi_failure_is_set(&call->account->over))
-        return use_token(call, input);
+        return use_renewed(call, input);
     call->exchange.wake = call->exchange.deadline;
     call->state = BI_CALL_JOINING;
     return joined(call, input);

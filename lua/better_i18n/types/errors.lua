@@ -1,0 +1,64 @@
+---@meta _
+
+-- The error object and its codes. See module.lua.
+
+---Every failure raises one of these. As text it is one line that says what to do next.
+---@class better_i18n.error
+---@field code better_i18n.code|string
+---@field message string
+---@field status? integer
+---@field required_scope? better_i18n.scope_name|string authorize again with it
+---@field revoked boolean the grant is gone: the user must connect again
+---@field retryable boolean the same call may succeed later
+---@field retry_after? number seconds
+---@field request_id? string
+---@field method? string
+---@field path? string
+---@field attempts? integer
+---@field grant_id? string
+---@field headers? table<string, string> names without regard to case
+---@field body? string the first bytes of the answer, secrets removed
+---@field cause? better_i18n.error another request's failure, as a renewal's
+---@field hook_error? any what a hook that only looks on raised
+---@field delivered? integer iterators: items that came before
+---@field next? string|number iterators: the cursor to go on with
+---@field done? better_i18n.write_result writes of many items: what was done before
+---@field rest? any[] items that surely were not done
+---@field doubtful? any[] items of which nobody knows: look before sending them again
+---@field sync? better_i18n.sync wait_sync: its last state
+---@field reason? string publish: the service's own
+
+---The codes that this client gives, and those of the service that are known.
+---@alias better_i18n.code
+---| "invalid_argument" # a wrong argument; nothing was sent
+---| "closed" # the client was closed
+---| "cancelled" # by a signal, or by close()
+---| "network" # nothing usable came back; may be sent again
+---| "timeout" # likewise
+---| "tls" # the certificate, or the client's own, is not accepted
+---| "proxy" # the proxy refuses
+---| "redirect" # the service answered with another address; never followed
+---| "http_error" # another status without a code
+---| "server_error" # 5xx without a code, HTML, empty; may be sent again
+---| "invalid_response" # not JSON, or not what it promised
+---| "too_large" # over `max_response_bytes`, or over the service's limit
+---| "outcome_unknown" # a write may have been done: look before sending it again
+---| "refresh_outcome_unknown" # the same of a token refresh; tokens that live serve
+---| "state_mismatch" # a callback that belongs to another browser
+---| "store" # the store failed; tokens that live serve
+---| "pagination_loop" # a page or a cursor came again
+---| "sync_failed" # what wait_sync waited for
+---| "sync_cancelled" # likewise
+---| "tool_error" # a tool says no without a code
+---| "not_found" # a tool names a missing thing
+---| "grant_revoked" # sticky; `revoked` is true
+---| "grant_not_found" # sticky
+---| "missing_scope" # see `required_scope`
+---| "wrong_organization" # the grant is for another one
+---| "invalid_token" # refused twice
+---| "invalid_client" # the app's own credentials are wrong
+---| "invalid_grant" # the code is spent, or does not fit
+---| "invalid_request" # a parameter is wrong
+---| "rate_limited" # see `retry_after`
+---| "access_denied" # the user declined
+---| "invalid_scope" # the app may not ask for it
