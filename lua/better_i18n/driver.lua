@@ -190,8 +190,8 @@ local function renew(task, state, loop, ms)
 end
 
 local serve_call = {
-  wait = function(task, _, loop, ms) loop.wait(task, ms) end,
-  sleep = function(task, _, loop, ms) loop.sleep(task, ms) end,
+  wait = function(task, _, loop, ms) return loop.wait(task, ms) end,
+  sleep = function(task, _, loop, ms) return loop.sleep(task, ms) end,
   before = function(_, state, _, info) state.on_request(info) end,
   renew = renew,
   join = join,

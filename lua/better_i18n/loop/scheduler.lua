@@ -45,8 +45,9 @@ return function(hooks)
     return { thread = running(), notify = notify, at = false, ready = false, running = false }
   end
 
-  -- Somebody else may resume the coroutine by mistake: it goes on waiting.
-  local function park(waiter, ms)
+  -- Until somebody tells the waiter, or so long; then takes it off the task. Somebody else may resume the coroutine by
+  -- mistake: it goes on waiting.
+  local function park(waiter, ms, task)
     parked = parked + 1
     if ms < huge then
       waiter.at = now() + ms / 1000
@@ -56,6 +57,7 @@ return function(hooks)
     end
     stir()
     repeat yield(PAUSE) until waiter.running
+    if task then waiters.remove(task, waiter) end
   end
 
   local function bury(thread)
@@ -63,9 +65,14 @@ return function(hooks)
   end
 
   local function go_on(waiter)
-    local thread = waiter.thread
+    local thread, fn = waiter.thread, waiter.fn
     if status(thread) ~= "suspended" then return bury(thread) end -- closed by somebody else meanwhile
-    local ok, value = resume(thread, waiter.fn, waiter.a, waiter.b, waiter.c)
+    local ok, value
+    if fn then
+      ok, value = resume(thread, fn, waiter.a, waiter.b, waiter.c)
+    else
+      ok, value = resume(thread)
+    end
     if value == PAUSE and ok then return end
     if status(thread) == "dead" then
       bury(thread)
@@ -79,8 +86,7 @@ return function(hooks)
   function loop.wait(task, ms)
     local waiter = new_waiter()
     waiters.add(task, waiter)
-    park(waiter, ms)
-    waiters.remove(task, waiter)
+    return park(waiter, ms, task) -- a call that waits holds one frame less
   end
 
   loop.sleep = loop.wait
@@ -90,9 +96,8 @@ return function(hooks)
     local waiter = new_waiter()
     waiters.join(thing, waiter)
     if task then waiters.add(task, waiter) end
-    park(waiter, ms)
+    park(waiter, ms, task)
     waiters.remove(thing, waiter)
-    if task then waiters.remove(task, waiter) end
   end
 
   loop.wake = waiters.wake
