@@ -32,7 +32,7 @@ end
 describe("pages ahead in a plain script", function()
   ahead_it("are as many as prefetch says, on the wire before the items are used", function()
     local grant = sandbox.grant { paging = "page_total", page_size = PAGE }
-    sandbox.fault(grant, { kind = "delay", ms = 30, times = "always" })
+    sandbox.fault(grant, { kind = "delay", ms = expect.slow and 600 or 30, times = "always" })
     local iterator = sandbox.installed(grant):each_project("org_1", { prefetch = 3 })
     take(iterator, 1)
     assert.equal(3, core.busy())
