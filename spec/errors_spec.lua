@@ -26,20 +26,10 @@ local function origin(err)
   return err
 end
 
-local VERBS = "ask authorize call check connect correct give look make publish raise renew see send start tell try"
-
--- Whether a clause of the text says what to do next.
-local function says_what_to_do(text)
-  for verb in VERBS:gmatch "%S+" do
-    if text:find("[;,:] " .. verb .. " ") or text:find("; [%a ]+, " .. verb .. " ") then return true end
-  end
-  return false
-end
-
 -- One line, without the stack, that begins with the code, holds the words and says what to do next.
 local function check_text(err, words)
   local text = tostring(err)
-  assert.is_true(says_what_to_do(text), "it does not say what to do next: " .. text)
+  assert.is_true(expect.says_what_to_do(text), "it does not say what to do next: " .. text)
   assert.is_nil(text:find "[%c]", text)
   assert.equal("better_i18n: " .. err.code .. ": ", text:sub(1, #err.code + 15))
   if words then expect.holds(words, text) end

@@ -239,7 +239,7 @@ describe("pages whose fetch fails", function()
   end
 
   local function trouble()
-    return require("better_i18n.core").error { code = "network", message = "no answer", retryable = true }
+    return require("better_i18n.core").error { code = "network", message = "no answer; try again", retryable = true }
   end
 
   it("say how many items came, and where to go on", function()
@@ -272,7 +272,7 @@ describe("pages whose fetch fails", function()
     local err = expect.failure("network", walk(function() error(trouble(), 0) end))
     assert.equal(0, err.delivered)
     assert.is_nil(err.next)
-    assert.equal("no answer", err.message)
+    assert.equal("no answer; try again", err.message)
   end)
 
   it("hand on what is not ours as it is", function()

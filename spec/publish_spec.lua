@@ -122,7 +122,7 @@ describe("publish", function()
       client:pending_changes({ project = project }).noPublishReason)
     local err = expect.failure("tool_error", client.publish, client, { project = project })
     assert.equal("This project has no publishing destination.", err.reason)
-    expect.holds("publish: cannot be published: This project has no publishing destination.", err.message)
+    expect.holds("publish: cannot be published: This project has no publishing destination; change that", err.message)
   end)
 
   it("raises a missing scope, an unknown key and project", function()

@@ -68,7 +68,7 @@ describe("each field", function()
     assert.same(sorted(tokens), sorted(fields "tokens"))
     local info = union(c_fields(file, "push_account", "set_expiry"), { project_ids = true, scopes = true }) -- set_names
     assert.same(sorted(info), sorted(fields "token_info"))
-    assert.same(sorted(c_fields(file, "bi_lua_info", "set_request_id")), sorted(fields "response_info"))
+    assert.same(sorted(c_fields(file, "bi_info_push", "set_request_id")), sorted(fields "response_info"))
     assert.same(sorted(c_fields("task_lua.c", "bi_lua_request")), sorted(fields "transport_request"))
     assert.same(sorted(c_fields("oauth_lua.c", "bi_lua_authorize")), sorted(fields "authorization"))
     local named = union(fields "response", fields "tokens", fields "token_info", fields "response_info")

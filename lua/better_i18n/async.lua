@@ -16,7 +16,9 @@ local function check_options(options)
   local loop = options.loop
   if loop == nil then return end
   if type(loop) ~= "table" then refuse("loop must be a table, not " .. type(loop)) end
-  if not loop.spawn then refuse("loop: nothing runs in the background of a loop that blocks") end
+  if not loop.spawn then
+    refuse("loop: nothing runs in the background of a loop that blocks; give luv, cqueues or resty")
+  end
   return loop
 end
 

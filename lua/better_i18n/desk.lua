@@ -29,7 +29,9 @@ function desk.load(task, state)
   local ok, record, version = ask(task, state, "load", ignore)
   if not ok then return end
   if record ~= nil and version == nil then
-    core.store_failed(task, "the store's load() must return a version with the record")
+    core.store_failed(task, core.error {
+      code = "store", message = "the store's load() must return a version with the record; correct it",
+    })
     return
   end
   state.grant.version = version
@@ -41,7 +43,9 @@ function desk.lock(task, state)
   local ok, unlock = ask(task, state, "lock", ignore, core.lock_seconds())
   if not ok then return end
   if unlock and type(unlock) ~= "function" then
-    core.store_failed(task, "the store's lock() must return a function that unlocks, or nil")
+    core.store_failed(task, core.error {
+      code = "store", message = "the store's lock() must return a function that unlocks, or nil; correct it",
+    })
     return
   end
   state.grant.unlock = unlock or false

@@ -55,7 +55,11 @@ end
 
 local function refuse_publishing(client, wire, options, problem)
   local reason = reason_of(client, wire, options)
-  if reason then problem.message, problem.reason = "publish: cannot be published: " .. reason, reason end
+  if reason then
+    local why = reason:gsub("%.$", "")
+    problem.reason = reason
+    problem.message = ("publish: cannot be published: %s; change that, then publish again"):format(why)
+  end
   error(problem, 0)
 end
 

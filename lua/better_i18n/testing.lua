@@ -31,7 +31,9 @@ local function check_answer(route, answer)
   if status and (status % 1 ~= 0 or status < 200 or status > 599) then
     refuse("the answer to %s: status must be an integer from 200 to 599", route)
   end
-  if answer.json ~= nil and answer.body then refuse("the answer to %s has both json and body", route) end
+  if answer.json ~= nil and answer.body then
+    refuse("the answer to %s has both json and body: give one of them", route)
+  end
 end
 
 local function encode(route, value)
@@ -68,7 +70,9 @@ local function one_after_another(route, list)
   return function(request)
     used = used + 1
     local answer = answers[used]
-    if not answer then refuse("request number %d for %s, which has %d answers", used, route, #answers) end
+    if not answer then
+      refuse("request number %d for %s, which has %d answers: give more, or a function", used, route, #answers)
+    end
     return type(answer) == "function" and answer(request) or answer
   end
 end

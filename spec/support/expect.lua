@@ -9,6 +9,17 @@ expect.slow = os.getenv "BETTER_I18N_SLOW" == "1"
 --- `count`, or a small part of it where everything is slow.
 function expect.times(count) return expect.slow and math.ceil(count / 20) or count end
 
+local VERBS = "ask authorize call change check connect correct delete end give go install look make name open raise "
+  .. "renew see send start take tell try update use wait write"
+
+--- Whether a clause of the text says what to do next.
+function expect.says_what_to_do(text)
+  for verb in VERBS:gmatch "%S+" do
+    if text:find("[;,:] " .. verb .. " ") or text:find("; [%a ]+, " .. verb .. " ") then return true end
+  end
+  return false
+end
+
 --- Calls fn(...); it must raise the SDK's error with that code (or one of them). Returns the error.
 function expect.failure(codes, fn, ...)
   local ok, err = pcall(fn, ...)
@@ -18,7 +29,12 @@ function expect.failure(codes, fn, ...)
     error(("expected %s, raised was a %s: %s"):format(wanted, type(err), tostring(err)), 2)
   end
   for _, code in ipairs(type(codes) == "table" and codes or { codes }) do
-    if err.code == code then return err end
+    if err.code == code then
+      if code ~= "invalid_argument" and not expect.says_what_to_do(tostring(err)) then
+        error("it does not say what to do next: " .. tostring(err), 2)
+      end
+      return err
+    end
   end
   error(("expected %s, raised was: %s"):format(wanted, tostring(err)), 2)
 end

@@ -333,7 +333,7 @@ bool fake_serve_store(fake *f, bi_need need, bi_flight *flight) {
     if (f->store->before)
         f->store->before(f, need);
     if (f->store->fails == need) {
-        bi_flight_note(flight, BI_STORE_FAILED, "the disk is full");
+        bi_flight_note(flight, BI_STORE_FAILED, "the disk is full; make room");
         return true;
     }
     if (need == BI_NEED_LOAD)
@@ -438,6 +438,8 @@ void fake_do(fake *f, const char *name, const char *code) {
         assert_string_equal(call->failure.method, call->endpoint.method);
         assert_string_equal(bi_bytes_text(&call->failure.path), bi_bytes_text(&call->path));
         assert_true(call->failure.message.length > 20);
+        if (strcmp(code, BI_CODE_MEMORY) != 0 && !strstr(call->failure.message.data, "; "))
+            fail_msg("it does not say what to do next: %s", call->failure.message.data);
     }
     fake_assert_clean(&call->failure);
     bi_call_free(call);

@@ -107,7 +107,7 @@ static void read_namespace(lua_State *L, const char *where, int options, bi_span
 static bi_span own_grant(lua_State *L, const bi_call *call) {
     if (!call->account->grant_id)
         bi_error_argument(L, call->endpoint.name,
-                          "grant_id is missing: the client was made without one");
+                          "grant_id is missing: the client was made without one; give it to new()");
     return (bi_span){call->account->grant_id, strlen(call->account->grant_id)};
 }
 

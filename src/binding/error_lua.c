@@ -118,13 +118,17 @@ int bi_lua_error(lua_State *L) {
     return 1;
 }
 
+bool bi_error_is(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
+        return false;
+    luaL_getmetatable(L, ERROR_CLASS);
+    bool is = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return is;
+}
+
 int bi_lua_is_error(lua_State *L) {
-    bool is = false;
-    if (lua_type(L, 1) == LUA_TTABLE && lua_getmetatable(L, 1)) {
-        luaL_getmetatable(L, ERROR_CLASS);
-        is = lua_rawequal(L, -1, -2);
-    }
-    lua_pushboolean(L, is);
+    lua_pushboolean(L, bi_error_is(L, 1));
     return 1;
 }
 

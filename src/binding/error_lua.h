@@ -25,6 +25,9 @@ int bi_error_argument(lua_State *L, const char *where, const char *format, ...) 
 /* [-0, +0, v] The same with another code. */
 int bi_error_of(lua_State *L, const char *code, const char *where, const char *message) BI_NORETURN;
 
+/* [-0, +0, m] Whether it is an error object. */
+bool bi_error_is(lua_State *L, int index);
+
 /* core.error(fields) → an error object of the Lua layer's own; core.is_error(value). */
 int bi_lua_error(lua_State *L);
 int bi_lua_is_error(lua_State *L);

@@ -22,8 +22,10 @@ static int push_trouble(lua_State *L, const char *path, const bi_file_trouble *t
     if (trouble->mode) {
         char mode[8];
         snprintf(mode, sizeof mode, "%04o", trouble->mode & 07777U);
-        lua_pushfstring(L, "others may use %s (mode %s), and it holds secrets: chmod 600 %s", path,
-                        mode, path);
+        lua_pushfstring(
+            L,
+            "others may use %s (mode %s), and it holds secrets; make it yours alone: chmod 600 %s",
+            path, mode, path);
     } else {
         lua_pushfstring(L, "cannot %s %s: %s; check the file, its folder and their rights",
                         trouble->step, path, strerror(trouble->reason));

@@ -24,7 +24,8 @@ static int mark_array(lua_State *L) {
                                  luaL_typename(L, 1));
     lua_settop(L, 1);
     if (!bi_array_mark(L, 1))
-        return bi_error_argument(L, "array", "the table has a metatable of its own already");
+        return bi_error_argument(L, "array",
+                                 "the table has a metatable of its own already; mark one without");
     return 1;
 }
 

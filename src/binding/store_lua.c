@@ -239,7 +239,7 @@ int bi_lua_loaded(lua_State *L) {
         bi_flight_note(flight, BI_STORE_NOT, NULL);
         return 0;
     }
-    char problem[160] = "the store's load() must return a table or nil";
+    char problem[160] = "the store's load() must return a table or nil; correct it";
     const char *wrong = "";
     if (lua_istable(L, 2))
         wrong = read_record(L, &flight->record);
@@ -273,11 +273,14 @@ int bi_lua_store_failed(lua_State *L) {
     bi_flight *flight = check_flight(L);
     const bi_secret *secrets[BI_ACCOUNT_SECRETS];
     size_t length = 0, count = bi_account_secrets(flight->account, secrets);
+    bool is_ours = bi_error_is(L, 2); /* else the words are the program's own, and give no advice */
     const char *text = push_message(L, 2, &length);
     bi_bytes clean = {0}, line = {0};
     if (text && bi_redact(&clean, text, length, secrets, count))
         bi_excerpt(&line, bi_bytes_text(&clean), clean.length, PROBLEM);
     bi_bytes_clear(&clean);
+    if (line.length && !is_ours)
+        bi_bytes_add_text(&line, "; see that the store can be reached");
     bi_flight_note(flight, BI_STORE_FAILED,
                    line.length
                        ? line.data

@@ -309,7 +309,8 @@ static bi_need joined(bi_call *call, const bi_input *input) {
                                "no token could be had for this call: ");
     if (late)
         return fail(call, BI_CODE_TIMEOUT, true,
-                    "the time was over before a token could be renewed");
+                    "the time was over before a token could be renewed; try again, or raise the "
+                    "option timeout");
     call->deserted = deserted; /* else the flight was for the other kind of token */
     call->state = BI_CALL_CHOOSING;
     leave_flight(call);
@@ -393,9 +394,11 @@ static bi_need failed(bi_call *call, const bi_input *input) {
     if (bi_failure_is(failure, BI_CODE_TOKEN) && call->token && may_try_another_token(call))
         return retry_with_another_token(call, input);
     if (bi_failure_is(failure, BI_CODE_SCOPE) && !failure->required_scope[0] &&
-        call->endpoint.scope)
+        call->endpoint.scope) {
         bi_failure_text(failure->required_scope, sizeof failure->required_scope,
                         call->endpoint.scope, strlen(call->endpoint.scope));
+        bi_bytes_add_format(&failure->message, " (%s)", call->endpoint.scope);
+    }
     return end(call);
 }
 
@@ -483,5 +486,6 @@ void bi_call_cancel(bi_call *call, const char *code, const char *message) {
     bool on_the_wire = sending && (at == BI_EXCHANGE_SENDING || at == BI_EXCHANGE_AFTER);
     fail(call, code, false, message);
     if (on_the_wire && call->exchange.safety != BI_SAFETY_READ)
-        bi_bytes_add_text(&call->failure.message, "; it may or may not have been done");
+        bi_bytes_add_text(&call->failure.message,
+                          "; it may or may not have been done: look before sending it again");
 }

@@ -76,7 +76,7 @@ static bi_need lost(bi_flight *flight, bi_now now) {
         return bi_flight_load(flight);
     return bi_flight_fail_with(
         flight, now, BI_CODE_STORE,
-        "the store's record changes although its lock is held; check the store's bi_flight_lock()");
+        "the store's record changes although its lock is held; check the store's lock()");
 }
 
 /* What could not be saved is held in memory, and the next renewal tries again: nothing is lost by going on. */

@@ -108,7 +108,8 @@ bi_need bi_flight_after_refresh(bi_flight *flight, const bi_input *input) {
     if (!bi_secret_is_set(&flight->account->access.secret)) /* while it was saved and told */
         return bi_flight_fail_with(
             flight, input->now, BI_CODE_TOKEN,
-            "the service refused the new access token as soon as it was used");
+            "the service refused the new access token as soon as it was used; try again, and ask "
+            "the user to reconnect if it goes on");
     return mint(flight, input);
 }
 

@@ -18,7 +18,10 @@ return function()
     stray = function(thread, value)
       loop.give_up(thread)
       local tell = loop.strays[thread]
-      if not tell then error("better_i18n: a hook yielded what nobody in a plain script can answer", 0) end
+      if not tell then
+        error("better_i18n: a hook, store or transport yielded what nobody in a plain script can answer; let it wait "
+          .. "in calls of this module only", 0)
+      end
       tell(value, thread)
     end,
     broken = function(_, problem) error(problem, 0) end,

@@ -63,7 +63,7 @@ local function set_aside(path)
   local records = read(path)
   if records then return records end
   local aside = must(core.file_set_aside(path))
-  fail(("%s was corrupt and was renamed to %s; the store goes on empty. Look at what is in it: whose refresh token is "
+  fail(("%s was corrupt and was renamed to %s; the store goes on empty; look at what is in it: whose refresh token is "
     .. "lost must connect again"):format(path, aside))
 end
 

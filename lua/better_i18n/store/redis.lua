@@ -36,11 +36,11 @@ local defaults = { host = "127.0.0.1", port = 6379, prefix = "better_i18n:", tim
 local function is_count(value, most) return value >= 0 and value <= most and value % 1 == 0 end
 
 local limits = {
-  host = function(value) return value ~= "" end,
-  unix = function(value) return value ~= "" end,
-  port = function(value) return value > 0 and is_count(value, 65535) end,
-  db = function(value) return is_count(value, 1e6) end,
-  timeout = function(value) return value > 0 and value <= 3600 end,
+  host = { "not be empty", function(value) return value ~= "" end },
+  unix = { "not be empty", function(value) return value ~= "" end },
+  port = { "be an integer from 1 to 65535", function(value) return value > 0 and is_count(value, 65535) end },
+  db = { "be an integer from 0 to 1000000", function(value) return is_count(value, 1e6) end },
+  timeout = { "be above 0 and at most 3600 seconds", function(value) return value > 0 and value <= 3600 end },
 }
 
 local function check_option(name, value)
@@ -51,10 +51,11 @@ local function check_option(name, value)
   if type(value) ~= known[name] then
     refuse("redis", ("%s must be a %s, not a %s"):format(name, known[name], type(value)))
   end
-  local is_garbled = type(value) == "string" and name ~= "password" and value:find "%c"
-  if is_garbled or limits[name] and not limits[name](value) then
-    refuse("redis", name .. " has a value that cannot be right")
+  if type(value) == "string" and name ~= "password" and value:find "%c" then
+    refuse("redis", name .. " must not hold control characters")
   end
+  local limit = limits[name]
+  if limit and not limit[2](value) then refuse("redis", ("%s must %s"):format(name, limit[1])) end
 end
 
 local function check(options)

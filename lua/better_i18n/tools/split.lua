@@ -132,11 +132,13 @@ local function annotate(job, problem, first, last)
   problem.doubtful = doubtful and slice(job.items, first, last) or core.array {}
   problem.rest = slice(job.items, doubtful and last + 1 or first, count)
   if is_refused_as_large(problem) then
-    problem.message = ("%s; it is %s, which is too large even alone"):format(problem.message, job.describe(first))
+    problem.message = ("%s; it is %s, which is too large even alone: shorten it"):format(problem.message,
+      job.describe(first))
   end
   if count > 1 then
-    problem.message = ("%s; of %d items %d had been sent before, %d have an unknown outcome, %d were not done"):format(
-      tostring(problem.message), count, first - 1, #problem.doubtful, #problem.rest)
+    problem.message = ("%s; of %d items %d had been sent before (done), %d have an unknown outcome (doubtful), "
+      .. "%d were not done (rest)"):format(tostring(problem.message), count, first - 1, #problem.doubtful,
+      #problem.rest)
   end
   return problem
 end
