@@ -831,6 +831,25 @@ static void run_story_without_memory(const story *template, unsigned long n) {
     fake_end(&f);
 }
 
+/* A burst leaves memory for a worker's next calls, not for all that it had under way. */
+static void test_the_memory_of_so_many_calls_is_kept(void **state) {
+    enum { BURST = 100, KEPT = 64 };
+    bi_call *calls[BURST];
+    fake f;
+    fake_init(&f);
+    const bi_endpoint *row = bi_endpoint_find("me");
+    long before = bi_memory_live();
+    for (int i = 0; i < BURST; i++)
+        assert_non_null(calls[i] = bi_call_new(f.config, f.account, row));
+    for (int i = 0; i < BURST; i++)
+        bi_call_free(calls[i]);
+    assert_int_equal(bi_memory_live() - before, KEPT);
+    calls[0] = bi_call_new(f.config, f.account, row);
+    assert_int_equal(bi_memory_live() - before, KEPT);
+    bi_call_free(calls[0]);
+    fake_end(&f);
+}
+
 static void test_no_allocation_that_fails_does_any_harm(void **state) {
     static const story stories[] = {
         {.call = "list_organizations",
@@ -972,6 +991,7 @@ int main(void) {
         cmocka_unit_test(test_cancelling_while_the_end_is_announced_keeps_the_reason),
         cmocka_unit_test(test_a_call_without_an_account_needs_no_token),
         cmocka_unit_test(test_a_callers_own_header_comes_before_ours),
+        cmocka_unit_test(test_the_memory_of_so_many_calls_is_kept),
         cmocka_unit_test(test_no_allocation_that_fails_does_any_harm),
         cmocka_unit_test(test_no_secret_is_in_any_failure),
         cmocka_unit_test(test_a_sent_token_stays_secret_when_it_was_replaced),

@@ -8,22 +8,30 @@
 #include <string.h>
 
 #define FIELDS_ROOM 150 /* bytes: User-Agent, Accept and the name of Authorization */
+#define SPARE_CALLS 64u /* 2 KB each, per client */
 #define BURIAL 2000     /* milliseconds that a blocking call takes for saving the grant's end */
 
-/* A call is larger than what an allocator has at hand, and most begin when another has ended: its memory is kept. */
+/* A call is larger than what an allocator has at hand, and most begin when another has ended: its memory is kept. As
+ * many as a worker has under way at once: malloc is 2 % of a call's instructions there. */
 static bi_call *take_memory(bi_config *config) {
-    bi_call *call = config->spare_call;
-    config->spare_call = NULL;
-    return call ? call : bi_alloc(sizeof *call);
+    void *spare = config->spare_calls;
+    if (!spare)
+        return bi_alloc(sizeof(bi_call));
+    memcpy(&config->spare_calls, spare, sizeof config->spare_calls);
+    memset(spare, 0, sizeof config->spare_calls);
+    config->spare_count--;
+    return spare;
 }
 
 static void give_memory(bi_config *config, bi_call *call) {
-    if (config->spare_call) {
+    if (config->spare_count >= SPARE_CALLS) {
         bi_free(call);
         return;
     }
     *call = (bi_call){0};
-    config->spare_call = call;
+    memcpy(call, &config->spare_calls, sizeof config->spare_calls);
+    config->spare_calls = call;
+    config->spare_count++;
 }
 
 bi_call *bi_call_new(bi_config *config, bi_account *account, const bi_endpoint *endpoint) {

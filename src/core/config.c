@@ -3,6 +3,8 @@
 
 #include "core/memory.h"
 
+#include <string.h>
+
 bi_config *bi_config_new(void) {
     bi_config *config = bi_alloc(sizeof *config);
     if (!config)
@@ -28,7 +30,10 @@ void bi_config_release(bi_config *config) {
         bi_free(config->hosts[i]);
     bi_cdn_clear(&config->cdn);
     bi_free(config->user_agent);
-    bi_free(config->spare_call);
+    for (void *spare = config->spare_calls, *next; spare; spare = next) {
+        memcpy(&next, spare, sizeof next);
+        bi_free(spare);
+    }
     bi_free(config);
 }
 
