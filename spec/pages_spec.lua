@@ -502,7 +502,7 @@ describe("each_project", function()
       it("fetches pages side by side where the service counts them", function()
         if not can_yield then return end
         local client, grant = installed { paging = "page_total", page_size = 4 }
-        sandbox.fault(grant, { kind = "delay", ms = 50, times = "always" })
+        sandbox.fault(grant, { kind = "delay", ms = expect.slow and 600 or 50, times = "always" })
         assert.same(projects, walked(client, { prefetch = 3 }))
         assert.equal(10, sandbox.total(grant))
         assert.equal(3, sandbox.counters(grant).max_concurrent)
