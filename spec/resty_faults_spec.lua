@@ -4,7 +4,7 @@ local endpoints = require "spec.faults.endpoints"
 local expected = require "spec.faults.table"
 local host = require "spec.support.nginx_host"
 local server = require "spec.faults.server"
-local service = require "spec.support.nginx_sandbox"
+local shell = require "spec.support.shell"
 local url = require "socket.url"
 
 local SHARE = 3 -- the sample: of so many worlds this is one
@@ -24,7 +24,7 @@ end
 local function descriptors() return host.descriptors(worker) - host.connections(worker, port) end
 
 setup(function()
-  assert(service.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
+  assert(shell.run "make -s LUA=luajit >/dev/null 2>&1", "the module for LuaJIT does not build")
   local target = server.start()
   local client = { base_url = target.url, installation_token = "bi_oat_1234" }
   nginx = host.start { app = { faults = target, client = client } }
