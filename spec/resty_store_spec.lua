@@ -12,7 +12,8 @@ local redis, nginx
 
 local function start(workers)
   return host.start {
-    workers = workers, app = { client = { installation_token = "unused", base_url = "http://127.0.0.1:1" } },
+    workers = workers, listen = "reuseport",
+    app = { client = { installation_token = "unused", base_url = "http://127.0.0.1:1" } },
     http = "lua_shared_dict tokens 16m; lua_shared_dict small 32k; lua_socket_log_errors off;",
     server = ([[
       location /store/ { content_by_lua_block { require("nginx_stores").serve() } }

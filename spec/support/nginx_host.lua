@@ -39,7 +39,7 @@ http {
         }
     }
     server {
-        listen 127.0.0.1:$port backlog=4096;
+        listen 127.0.0.1:$port backlog=4096 $listen;
         location = /static { return 200 "static\n"; }
         location /content/ { content_by_lua_block { require("nginx_app").serve() } }
         location /abortable/ {
@@ -83,15 +83,17 @@ local function free_port()
   return port
 end
 
---- @param options `workers`, `cache` ("on"), `app` (a table for nginx_app.init), `http`, `server`: more directives; or
---   `conf`: another configuration, with the same $names; `port`; `env`: variables, as a shell assigns them
+--- @param options `workers`, `cache` ("on"), `listen` ("reuseport": each worker gets its share), `app` (a table for
+--   nginx_app.init), `http`, `server`: more directives; or `conf`: another configuration, with the same $names; `port`;
+--   `env`: variables, as a shell assigns them
 function host.start(options)
   local self = setmetatable({ dir = shell.line "mktemp -d", port = options.port or free_port() }, host)
   self.url = "http://127.0.0.1:" .. self.port
   shell.run(("chmod 755 %s && mkdir -m 777 %s/tmp"):format(self.dir, self.dir))
   local values = {
     modules = find_modules(), user = find_user(), workers = options.workers or 1, cache = options.cache or "on",
-    root = shell.line "pwd", port = self.port, http = options.http or "", server = options.server or "",
+    listen = options.listen or "", root = shell.line "pwd", port = self.port,
+    http = options.http or "", server = options.server or "",
     options = require "cjson".encode(options.app or {}), ["$"] = "$",
   }
   shell.write(self.dir .. "/nginx.conf", ((options.conf or CONF):gsub("%$(%$?%w*)", function(name)
@@ -103,6 +105,8 @@ function host.start(options)
     options.env or "", self.dir, self.dir, self.dir)), "nginx does not start")
   self.pid = tonumber(shell.line("cat " .. self.dir .. "/nginx.pid"))
   running[self] = true
+  -- The master says who it is before it has workers.
+  assert(host.await(function() return #self:workers() >= (options.conf and 1 or values.workers) end, 5), "no workers")
   return self
 end
 
