@@ -1,5 +1,5 @@
-/* The easy handle of src/engine/easy.h: the callbacks, and the options that never change. Owns the CURL handle. What one
- * request sets is in easy_request.c. */
+/* The easy handle of src/engine/easy.h: the callbacks, and the options that never change. Owns the CURL handle.
+ * What one request sets is in easy_request.c. */
 #include "engine/easy_parts.h"
 
 #include "core/memory.h"

@@ -1,5 +1,5 @@
-/* One libcurl easy handle and what its callbacks write. Called by transport.c and trouble.c
- * alone. The callbacks only write C memory: they call neither libcurl nor anybody else. */
+/* One libcurl easy handle and what its callbacks write. Called by transport.c, pool.c and
+ * trouble.c alone. The callbacks only write C memory: they call neither libcurl nor anybody else. */
 #ifndef BI_ENGINE_EASY_H
 #define BI_ENGINE_EASY_H
 

@@ -1,5 +1,5 @@
-/* What one request sets on the easy handle of src/engine/easy.h: fields, body, method, URL and what hangs on its origin.
- * Fills the header list. Called through bi_easy_prepare and bi_easy_finish. */
+/* What one request sets on the easy handle of src/engine/easy.h: fields, body, method, URL and what hangs on the
+ * origin. Fills the header list. Called through bi_easy_prepare and bi_easy_finish. */
 #include "engine/easy_parts.h"
 
 #include "core/memory.h"
