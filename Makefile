@@ -145,7 +145,8 @@ build/plain$(FLAVOUR)/libbetter_i18n.a build/asan$(FLAVOUR)/libbetter_i18n.a bui
 # One executable per spec/unit/*_test.c; the other files there are helpers that each of them gets.
 UNIT_TESTS   := $(patsubst spec/unit/%.c,%,$(wildcard spec/unit/*_test.c))
 MODEL        := $(filter-out %_test.c,$(wildcard spec/unit/model_*.c))
-UNIT_SUPPORT := $(filter-out %_test.c $(MODEL),$(wildcard spec/unit/*.c))
+FIXTURE      := spec/unit/transport_fixture.c
+UNIT_SUPPORT := $(filter-out %_test.c $(MODEL) $(FIXTURE),$(wildcard spec/unit/*.c))
 UNIT_HEADERS := $(wildcard spec/unit/*.h)
 FUZZ_TARGETS := $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
 
@@ -163,6 +164,11 @@ build/plain$(FLAVOUR)/unit/%: spec/unit/%.c $(UNIT_SUPPORT) $(UNIT_HEADERS) buil
 # The model of a world of processes, a store and the service is large: only its test gets it.
 UNIT_model_test := $(MODEL)
 build/asan$(FLAVOUR)/unit/model_test build/plain$(FLAVOUR)/unit/model_test: $(MODEL)
+
+# So is what only the tests of the engine share.
+TRANSPORT_TESTS := $(filter transport%,$(UNIT_TESTS))
+$(foreach test,$(TRANSPORT_TESTS),$(eval UNIT_$(test) := $(FIXTURE)))
+$(addprefix build/asan$(FLAVOUR)/unit/,$(TRANSPORT_TESTS)) $(addprefix build/plain$(FLAVOUR)/unit/,$(TRANSPORT_TESTS)): $(FIXTURE)
 
 # The same tests with another kind of lock.
 build/asan$(FLAVOUR)/unit/file_flock_test build/plain$(FLAVOUR)/unit/file_flock_test: spec/unit/file_test.c
