@@ -9,21 +9,26 @@
 
 #define BI_CLIENT_CLASS "better_i18n.client"
 
+enum { BI_HTTP_VERSION, BI_CA_FILE, BI_CERT_FILE, BI_KEY_FILE, BI_PROXY, BI_NETWORK_TEXTS };
+
 /* All zero but for its mark is a valid, closed client. Its uservalue is a table: the user's functions by the names of their options, and
  * what the Lua layer keeps beside them. */
 typedef struct bi_client {
-    const void *mark;    /* see mark.h */
-    bi_config *config;   /* held; NULL when closed */
-    bi_account *account; /* held; shared with other clients of the grant */
-    bi_engine *engine;   /* held; NULL before the first call */
-    bi_pool *pool;       /* held; NULL before the first call */
-    char *network[5];    /* owned: http_version, ca_file, cert_file, key_file, proxy */
+    const void *mark;                /* see mark.h */
+    bi_config *config;               /* held; NULL when closed */
+    bi_account *account;             /* held; shared with other clients of the grant */
+    bi_engine *engine;               /* held; NULL before the first call */
+    bi_pool *pool;                   /* held; NULL before the first call */
+    char *network[BI_NETWORK_TEXTS]; /* owned */
     long max_connections;
     bool has_transport; /* requests go to the user's transport function */
 } bi_client;
 
 /* [-0, +0, m] Once in each Lua state; the metatable's __index is the table on the top, which is popped. */
 void bi_client_open(lua_State *L);
+
+/* [-0, +1, m] A closed client, to be filled; without a uservalue yet. */
+bi_client *bi_client_box(lua_State *L);
 
 /* [-0, +0, v] The client at `index`; raises `invalid_argument` when it is none and `closed` when it is closed. */
 bi_client *bi_client_check(lua_State *L, int index, const char *where);
