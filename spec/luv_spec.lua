@@ -226,6 +226,31 @@ describe("the loop of libuv", function()
     end
   end)
 
+  it("hears of what ended beside a blocking call whose hook does not return", function()
+    prints("hook\nanswer\n", [[
+      local late = uv.new_timer()
+      late:start(3000, 0, function() print "late" end)
+      better_i18n.async(function()
+        client:request("GET", "/_sandbox/slow?ms=100", { token = "none", raw = true, timeout = 6 })
+        print "answer"
+        late:close()
+      end)
+      local blocking = better_i18n.new {
+        base_url = "]] .. sandbox.URL .. [[", installation_token = "ist_x",
+        on_response = function()
+          print "hook"
+          if coroutine.running() then coroutine.yield() end
+        end,
+      }
+      local soon = uv.new_timer()
+      soon:start(20, 0, function()
+        soon:close()
+        coroutine.wrap(function() blocking:request("GET", "/_sandbox/slow?ms=300", SLOW) end)()
+      end)
+      uv.run()
+    ]])
+  end)
+
   it("ends calls that are under way when their client is closed", function()
     if not current.can_yield then return pending "coroutines of PUC Lua 5.1" end
     prints("cancelled\ncancelled\n0 true\n", [[

@@ -362,8 +362,6 @@ int bi_lua_finish(lua_State *L) {
     luaL_checkstack(L, 20, "a result");
     if (!task->call || !bi_call_has_ended(task->call))
         return luaL_error(L, "better_i18n: the call has not ended");
-    bi_engine_remind(
-        task->engine); /* what a blocking call met on the way is not lost to event loops */
     if (bi_failure_is_set(&task->call->failure))
         return fail(L, task, &task->call->failure);
     push_result(L, task);

@@ -176,7 +176,10 @@ static int64_t time_left(bi_task *task) {
     return left > 0 ? left : 0;
 }
 
+/* The program has the word, and may keep it: what ended beside this task is told to those who wait for it in loops. */
 static int push_need(lua_State *L, bi_task *task, int need) {
+    if (need != BI_NEED_SEND && need != BI_NEED_SLEEP)
+        bi_engine_remind(task->engine);
     lua_pushvalue(L, lua_upvalueindex(need + 1));
     if (need == BI_NEED_BEFORE || need == BI_NEED_AFTER)
         bi_info_push(L, task);
