@@ -2,7 +2,7 @@
 -- nginx) against the sandbox, shell lines as far as they are quick, links followed. What a block takes for granted is
 -- named in a comment before it, "needs: client save"; the table below says what that gives. "not run: why" is counted.
 local better_i18n = require "better_i18n"
-local host = require "spec.support.nginx_host"
+local expect = require "spec.support.expect"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
@@ -142,7 +142,6 @@ setup(function()
 end)
 
 teardown(function()
-  host.stop_all()
   sandbox.stop()
 end)
 
@@ -228,38 +227,71 @@ local function replace(text, old, new)
   return text:sub(1, from - 1) .. new .. text:sub(to + 1)
 end
 
-describe("docs/nginx.md", function()
-  it("has a server that serves", function()
-    local files = {}
-    for _, block in ipairs(all_blocks) do
-      if block.notes.file then files[block.notes.file] = block.text end
-    end
-    local conf = replace(files["nginx.conf"], "listen 127.0.0.1:8080", "listen 127.0.0.1:$port")
-    conf = replace(conf, 'lua_package_path "$prefix/?.lua;;";', [[access_log off;
-      client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
-      lua_package_path "$prefix/tmp/?.lua;$root/lua/?.lua;$root/lua/?/init.lua;;";
-      lua_package_cpath "$root/build/luajit/?.so;;";]])
-    local set = variables()
-    local nginx = host.start {
-      conf = "$modules\n$user\npid nginx.pid;\n" .. conf,
-      env = ("LUA_PATH=';;' LUA_CPATH=';;' BETTER_I18N_BASE_URL='%s' BETTER_I18N_CLIENT_ID='%s' "
-        .. "BETTER_I18N_CLIENT_SECRET='%s'"):format(sandbox.URL, app.client_id, app.client_secret),
+-- What the page has beside its shell block: nginx under the name that it has there, and the module of this tree.
+local function write_nginx_page(folder)
+  assert(shell.run(("mkdir -p %s/tmp && chmod -R 777 %s"):format(folder, folder)))
+  local files = {}
+  for _, block in ipairs(all_blocks) do
+    if block.notes.file then files[block.notes.file] = block.text end
+  end
+  local conf = replace(files["nginx.conf"], "127.0.0.1:8080", "127.0.0.1:" .. port)
+  conf = replace(conf, "error_log stderr", "error_log error.log")
+  conf = replace(conf, "access_log off;", [[access_log off;
+    client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;]])
+  files["nginx.conf"] = replace(conf, "location = /grants", [[location = /uncaught {
+      content_by_lua_block { require("shown")(function() require("better_i18n").new {} end)() }
     }
-    -- The block's client is given the tokens once, as its comment says: by what stands behind it.
-    write(nginx.dir .. "/tmp/app.lua", (replace(files["app.lua"], "return app\n", ([[
-      local connect = app.client
-      function app.client(tokens)
-        if tokens.grant_id == %q then tokens.refresh_token = %q end
-        return connect(tokens)
-      end
-      return app
-    ]]):format(set.GRANT, set.REFRESH))))
-    local status, body = nginx:get("/organizations?grant=" .. set.GRANT)
-    assert.equal(200, status, body)
-    assert.truthy(body:find '"org_1"', 1, true)
-    status = nginx:get "/organizations?grant=grt_nobody"
-    assert.equal(502, status)
-    nginx:stop()
+    location = /grants]])
+  for name, text in pairs(files) do write(folder .. "/" .. name, text) end
+end
+
+describe("docs/nginx.md", function()
+  local folder, url
+
+  setup(function()
+    folder, url = sandbox.path "docs-nginx", "http://127.0.0.1:" .. port
+    write_nginx_page(folder)
+    local path = sandbox.path "bin" .. "/openresty"
+    write(path, '#!/bin/sh\nPATH=$PATH:/usr/sbin\nexec nginx -e error.log "$@"\n')
+    assert(shell.run("chmod +x " .. path))
+  end)
+
+  teardown(function() shell.run("kill $(cat " .. folder .. "/nginx.pid) 2>/dev/null") end)
+
+  it("has a server that serves, with the commands that start it", function()
+    local block
+    for _, candidate in ipairs(by_language.sh) do
+      if candidate.text:find("openresty", 1, true) then block = candidate end
+    end
+    local set, words = variables(), {}
+    for name, value in pairs(set) do words[#words + 1] = ("export %s='%s'"):format(name, value) end
+    write(folder .. "/env", ("%s\nexport BETTER_I18N_SANDBOX_GRANT_ID=%s BETTER_I18N_SANDBOX_REFRESH_TOKEN=%s\n"):format(
+      table.concat(words, "\n"), set.GRANT, set.REFRESH))
+    local here = shell.line "pwd"
+    local text = replace(block.text, ". DIR/env", (". ./env\nexport LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' "
+      .. "LUA_CPATH='%s/build/luajit/?.so;;'"):format(here, here, here))
+    write(folder .. "/commands", (text:gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port)))
+    local out = shell.output("cd " .. folder .. " && timeout 30 sh ./commands 2>/dev/null")
+    expect.holds(('"grant_id":"%s"'):format(set.GRANT), out)
+    expect.holds('"id":"org_1"', out)
+  end)
+
+  local function get(path)
+    return shell.output(("curl -s -w ' %%{http_code}' '%s%s'"):format(url, path))
+  end
+
+  it("answers what is wrong as what it is", function()
+    expect.holds("?grant= is missing", get "/organizations")
+    assert.truthy(get "/organizations":find " 400$")
+    assert.truthy(get "/organizations?grant=grt_nobody":find " 502$")
+  end)
+
+  it("has what puts an uncaught error into the log, with its place", function()
+    assert.truthy(get "/uncaught":find " 500$")
+    local log = read(folder .. "/error.log")
+    expect.holds("runtime error: better_i18n: invalid_argument: new: an identity is missing", log)
+    expect.holds("content_by_lua(nginx.conf:", log)
+    assert.is_nil(log:find("unknown reason", 1, true))
   end)
 end)
 
@@ -289,6 +321,13 @@ function commands.eval(words, line)
 end
 
 commands["apt-get"] = function(words) assert.equal("install", words[2]) end
+
+commands["."] = function(words) assert.same({ ".", "DIR/env" }, words) end
+
+-- Run as they are by the spec of docs/nginx.md.
+function commands.openresty(words) assert.same({ "openresty", "-p", '"$PWD"', "-c", "nginx.conf" }, words) end
+
+function commands.curl(words) assert.truthy(words[#words]:find("127.0.0.1:8080/", 1, true)) end
 
 function commands.luarocks() assert.truthy(loadfile "better-i18n-scm-1.rockspec") end
 
