@@ -60,11 +60,11 @@ function handler.callback()
   return ngx.redirect "/organizations"
 end
 
--- Answers with what fn(client, …) gives for the user of this request.
-local function answer(fn, ...)
+-- Answers with what fn(client) gives for the user of this request. Making the client may fail too.
+local function answer(fn)
   local grant_id = session.grant_id()
   if not grant_id then return print_json(401, { error = "not_connected", reconnect = "/connect" }) end
-  local data, err = better_i18n.try(fn, tenants.get(grant_id), ...)
+  local data, err = better_i18n.try(function() return fn(tenants.get(grant_id)) end)
   if data ~= nil then return print_json(200, data) end
   if err.revoked then tenants.remove(grant_id) end
   print_error(err)

@@ -6,8 +6,7 @@ local job = {}
 local SECONDS = tonumber(os.getenv "BETTER_I18N_JOB_SECONDS") or 300
 
 local function check(grant_id)
-  local client = tenants.get(grant_id)
-  local organizations, err = better_i18n.try(client.list_organizations, client)
+  local organizations, err = better_i18n.try(function() return tenants.get(grant_id):list_organizations() end)
   if organizations then return ngx.shared.grants:set(grant_id, "checked") end
   if err.revoked then
     tenants.remove(grant_id)
