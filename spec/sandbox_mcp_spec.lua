@@ -582,6 +582,24 @@ describe("sandbox CDN", function()
     assert.equal(0, counters(grant).cdn_with_credentials)
   end)
 
+  it("has what a grant published last in a project that the instance was born with", function()
+    local project, path = "acme/press-eu", "acme/press-eu/de/translations.json"
+    local function publish(text, settings)
+      local grant = grant_with(settings)
+      tool(grant, "createKeys", { project = project, k = { { n = "mine", v = "Mine", t = { de = text } } } })
+      tool(grant, "publishTranslations", { project = project })
+      return select(2, cdn(path)).mine
+    end
+    local before = select(2, cdn "acme/press-eu/de/home.json")
+    assert.is_nil(select(2, cdn(path)).mine)
+    assert.equal("Meins", publish("Meins", { sync_ms = 0 }))
+    assert.equal("Meins", publish("Keins", { sync_ms = 0, sync_outcome = "failed" }))
+    assert.equal("Meins", publish("Später", { sync_ms = 60000 }))
+    assert.equal("Deins", publish("Deins", { sync_ms = 0 }))
+    assert.same(before, (select(2, cdn "acme/press-eu/de/home.json")))
+    assert.is_nil(tool(grant_with(), "listKeys", { project = project, search = "mine" }).k[1])
+  end)
+
   it("has a manifest, and a file for each namespace", function()
     local _, manifest = cdn "acme/website-eu/manifest.json"
     assert.same({ "default", "home", "checkout" }, manifest.namespaces)

@@ -1,4 +1,4 @@
--- {URL}/cdn: what is published, for everybody, without a token. Sees the public view of a project (state/keys.lua).
+-- {URL}/cdn: what is published, for everybody, without a token. Sees what was published last (state/syncs.lua).
 -- Routed to by main.lua.
 local company = require "state.company"
 local grants = require "state.grants"
@@ -132,24 +132,18 @@ local function watch(req)
   if req.authorization or req.cookie then journal.count("cdn_with_credentials", req.grant) end
 end
 
-local function public_view(project)
-  local view = keys.view(project)
-  syncs.advance(view)
-  return view
-end
-
 local function manifest(req, params)
   watch(req)
   local project = find(params)
   if not project then return miss(req) end
-  return serve(req, cached(public_view(project), "manifest", manifest_of))
+  return serve(req, cached(syncs.public_view(project), "manifest", manifest_of))
 end
 
 local function messages(req, params)
   watch(req)
   local project, file = find(params), params.file:match "^(.+)%.json$"
   if not project or not file then return miss(req, project) end
-  local text = cached(public_view(project), params.locale .. "/" .. file, function(view)
+  local text = cached(syncs.public_view(project), params.locale .. "/" .. file, function(view)
     return messages_of(view, params.locale, file)
   end)
   return text and serve(req, text) or miss(req, project)

@@ -6,9 +6,10 @@ local keys = require "state.keys"
 local syncs = {}
 
 local by_id
+local publishers -- project id → views that were ever published, the latest of them, and when that was
 
 function syncs.reset()
-  by_id = {}
+  by_id, publishers = {}, {}
 end
 
 local function is_pending(value)
@@ -39,6 +40,12 @@ local function note(sync, at, message)
   sync.log[#sync.log + 1] = { at = at, msg = message }
 end
 
+local function publishers_of(project)
+  local list = publishers[project.id] or { at = 0 }
+  publishers[project.id] = list
+  return list
+end
+
 -- what: as `pending` returns it. The texts are taken as they are now.
 function syncs.start(view, grant_id, what, duration, outcome)
   local now = ngx.now()
@@ -48,6 +55,7 @@ function syncs.start(view, grant_id, what, duration, outcome)
   }
   for _, item in ipairs(what.texts) do item.text = item.key.tr[item.language].t end
   note(sync, now, "queued")
+  if #view.syncs == 0 then table.insert(publishers_of(view.project), view) end
   table.insert(view.syncs, 1, sync)
   by_id[sync.id] = sync
   return sync
@@ -66,6 +74,8 @@ local function apply(sync)
   end
   for _, row in ipairs(sync.what.languages) do row.pending = false end
   view.published_at = math.floor(sync.completed)
+  local list = publishers_of(view.project)
+  if sync.completed >= list.at then list.latest, list.at = view, sync.completed end
   keys.touch(view)
 end
 
@@ -88,6 +98,13 @@ end
 -- Brings the syncs of a view to where they are by now, the oldest first.
 function syncs.advance(view)
   for index = #view.syncs, 1, -1 do advance_one(view.syncs[index]) end
+end
+
+-- What is on the CDN: the view that was published last, which may be a grant's own.
+function syncs.public_view(project)
+  local list = publishers_of(project)
+  for _, view in ipairs(list) do syncs.advance(view) end
+  return list.latest or keys.view(project)
 end
 
 function syncs.find(id)
