@@ -103,17 +103,46 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
+-- What programs read, the examples too, in an order to be read by people.
+local function exports(start)
+  local url, browser = "http://127.0.0.1:" .. start.http, start.here .. "/consent"
+  if browser:find "[^%w/._-]" then browser = quote(browser) end -- the variable is a command line
+  return {
+    { "BETTER_I18N_BASE_URL", url },
+    { "BETTER_I18N_MCP_URL", url .. "/mcp" },
+    { "BETTER_I18N_CDN_URL", url .. "/cdn" },
+    { "BETTER_I18N_CLIENT_ID", "demo_client" },
+    { "BETTER_I18N_CLIENT_SECRET", identity.secret },
+    { "BETTER_I18N_REDIRECT_URI", redirect_uris[1] },
+    { "BETTER_I18N_BROWSER", browser .. " --follow" },
+    { "TOKEN", identity.installation },
+  }
+end
+
 -- Written aside and renamed: whoever sees the file sees all of it.
+local function write_file(start, name, lines)
+  local path = start.dir .. "/" .. name
+  local file = assert(io.open(path .. ".new", "w"))
+  file:write(table.concat(lines))
+  file:close()
+  assert(os.rename(path .. ".new", path))
+end
+
+local function write_exports(start)
+  local lines = { ". " .. quote(start.dir .. "/env") .. "\n" }
+  for _, entry in ipairs(exports(start)) do
+    local value = entry[2]:find "[^%w/:._-]" and quote(entry[2]) or entry[2]
+    lines[#lines + 1] = "export " .. entry[1] .. "=" .. value .. "\n"
+  end
+  write_file(start, "exports", lines)
+end
+
 local function write_environment(start)
   local lines = {}
   for index, entry in ipairs(environment(start)) do
     lines[index] = "export BETTER_I18N_SANDBOX_" .. entry[1] .. "=" .. quote(entry[2]) .. "\n"
   end
-  local name = ngx.config.prefix() .. "env"
-  local file = assert(io.open(name .. ".new", "w"))
-  file:write(table.concat(lines))
-  file:close()
-  assert(os.rename(name .. ".new", name))
+  write_file(start, "env", lines)
 end
 
 -- Returns what `sandbox start` handed over.
@@ -124,7 +153,8 @@ function instance.start()
   redirect_uris = { "http://127.0.0.1" .. path, "http://localhost" .. path }
   control_grants.default_client, control_clients.default_redirect = "demo_client", redirect_uris[1]
   instance.reset()
-  write_environment(start)
+  write_exports(start)
+  write_environment(start) -- the last: it says "ready"
   return start
 end
 

@@ -268,7 +268,7 @@ describe("docs/nginx.md", function()
     write(folder .. "/env", ("%s\nexport BETTER_I18N_SANDBOX_GRANT_ID=%s BETTER_I18N_SANDBOX_REFRESH_TOKEN=%s\n"):format(
       table.concat(words, "\n"), set.GRANT, set.REFRESH))
     local here = shell.line "pwd"
-    local text = replace(block.text, ". DIR/env", (". ./env\nexport LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' "
+    local text = replace(block.text, ". DIR/exports", (". ./env\nexport LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' "
       .. "LUA_CPATH='%s/build/luajit/?.so;;'"):format(here, here, here))
     write(folder .. "/commands", (text:gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port)))
     local out = shell.output("cd " .. folder .. " && timeout 30 sh ./commands 2>/dev/null")
@@ -322,7 +322,7 @@ end
 
 commands["apt-get"] = function(words) assert.equal("install", words[2]) end
 
-commands["."] = function(words) assert.same({ ".", "DIR/env" }, words) end
+commands["."] = function(words) assert.same({ ".", "DIR/exports" }, words) end
 
 -- Run as they are by the spec of docs/nginx.md.
 function commands.openresty(words) assert.same({ "openresty", "-p", '"$PWD"', "-c", "nginx.conf" }, words) end
