@@ -265,8 +265,9 @@ describe("docs/nginx.md", function()
     end
     local set, words = variables(), {}
     for name, value in pairs(set) do words[#words + 1] = ("export %s='%s'"):format(name, value) end
-    write(folder .. "/env", ("%s\nexport BETTER_I18N_SANDBOX_GRANT_ID=%s BETTER_I18N_SANDBOX_REFRESH_TOKEN=%s\n"):format(
-      table.concat(words, "\n"), set.GRANT, set.REFRESH))
+    words[#words + 1] = "export BETTER_I18N_SANDBOX_GRANT_ID=" .. set.GRANT
+    words[#words + 1] = "export BETTER_I18N_SANDBOX_REFRESH_TOKEN=" .. set.REFRESH .. "\n"
+    write(folder .. "/env", table.concat(words, "\n"))
     local here = shell.line "pwd"
     local text = replace(block.text, ". DIR/exports", (". ./env\nexport LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' "
       .. "LUA_CPATH='%s/build/luajit/?.so;;'"):format(here, here, here))
@@ -405,5 +406,55 @@ describe("the pages", function()
     for _, name in ipairs(names) do
       if name ~= "_VERSION" then assert.truthy(text:find("%f[%w_]" .. name .. "%f[^%w_]"), name .. " is nowhere") end
     end
+  end)
+end)
+
+-- What calls.md says of the tools against the types ---------------------------------------------------------------------
+
+local declared = require "spec.support.declared"
+
+-- "{ a, b = { { c } } }" → { a = true, b = { c = true } }: an array of tables is as its items.
+local function read_shape(text)
+  text = text:match "^{%s*({.*})%s*}$" or text
+  local shape, at, inside = {}, 1, text:match "^{%s*(.-)%s*}$"
+  assert(inside, "not a shape: " .. text)
+  while at <= #inside do
+    local name, behind = inside:match("^([%a_]+)()", at)
+    local nested, after = inside:match("^ = (%b{})()", behind)
+    shape[assert(name, text)] = nested and read_shape(nested) or true
+    at = inside:match("^, ()", after or behind) or #inside + 1
+  end
+  return shape
+end
+
+-- The same of a declared class: as deep as `like`, or all of it without one.
+local function shape_of(type, like)
+  while type.kind == "array" do type = type.of end
+  local name = declared.class_of(type)
+  if not name or like == true then return true end
+  local shape = {}
+  for field, entry in pairs(declared.fields(name)) do
+    shape[field] = shape_of(entry.type, like and (like[field] or true))
+  end
+  return shape
+end
+
+describe("docs/calls.md", function()
+  it("has what each tool takes and gives as the types have it", function()
+    local methods, count = declared.class "client".methods, 0
+    for first, takes, gives in read "docs/calls.md":gmatch "\n| (`[%l_]+`[^|\n]*) | ([^|\n]*) | ([^|\n]*) |%f[\n]" do
+      local method = methods[first:match "[%l_]+"]
+      local taken, given = takes:match "^`({.*})`$", gives:match "`({.-})`"
+      if taken then
+        local shape = read_shape(taken)
+        assert.same(shape_of(method.params[1].type), shape, first)
+        count = count + 1
+      end
+      if given then
+        local shape = read_shape(given)
+        assert.same(shape_of(method.returns[1], shape), shape, first)
+      end
+    end
+    assert.equal(16, count)
   end)
 end)

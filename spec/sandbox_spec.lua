@@ -602,8 +602,9 @@ describe("sandbox itself", function()
   end)
 
   it("says that there is nothing to stop where none was started", function()
-    assert.truthy(shell.output(SCRIPT .. " stop /nope 2>&1; echo $?"):find "no directory /nope\n1\n")
+    local function stop(folder) return shell.output(SCRIPT .. " stop " .. folder .. " 2>&1; echo $?") end
+    assert.truthy(stop "/nope":find "no directory /nope\n1\n")
     run("mkdir " .. dir .. "/stranger")
-    assert.truthy(shell.output(SCRIPT .. " stop " .. dir .. "/stranger 2>&1; echo $?"):find "no sandbox was started .*\n1\n")
+    assert.truthy(stop(dir .. "/stranger"):find "no sandbox was started .*\n1\n")
   end)
 end)
