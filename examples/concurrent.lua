@@ -3,7 +3,13 @@
 -- export lines that it prints in another, then: lua5.4 examples/concurrent.lua
 local better_i18n = require "better_i18n"
 
-local client = better_i18n.new { installation_token = assert(os.getenv "TOKEN", "TOKEN is not set") }
+local token = os.getenv "TOKEN"
+if not token then
+  io.stderr:write "TOKEN is not set; the head of this file says where to get one\n"
+  os.exit(2)
+end
+
+local client = better_i18n.new { installation_token = token }
 
 -- fn(item) for each, at once; the results in order.
 local function all_of(items, fn, options)

@@ -72,6 +72,15 @@ local function come_back(started, loopback)
   return loopback:wait { state = started.state }
 end
 
+-- Nobody can consent on a page of a service that is not there: better to know it than to wait for him. What it answers
+-- to a request without a token is no matter.
+local function reach_the_service()
+  local client = better_i18n.new { installation_token = "bi_oat_none" }
+  local _, err = better_i18n.try(client.request, client, "GET", "/api/oauth-client/me", { token = "none" })
+  client:close()
+  if err and not err.status then error(err, 0) end
+end
+
 -- The app's part ----------------------------------------------------------------------------------------------------
 
 local function connect()
@@ -80,6 +89,7 @@ local function connect()
     client_id = app.client_id, redirect_uri = app.redirect_uri, scope = SCOPES,
   }
   line("Asking for: %s", SCOPES)
+  reach_the_service()
   local code = come_back(started, listen(app.redirect_uri))
   return better_i18n.oauth.exchange {
     client_id = app.client_id,
@@ -117,21 +127,6 @@ local function show_project(project)
     #targets > 0 and table.concat(targets, " ") or "no languages yet")
 end
 
--- All pages of a list. (each_project, which does this by itself, comes with a later version.)
-local function walk_projects(client, organization_id, visit)
-  local cursor, count
-  count = 0
-  repeat
-    local projects, response = client:list_projects(organization_id, { cursor = cursor })
-    for _, project in ipairs(projects) do
-      count = count + 1
-      visit(project, count)
-    end
-    cursor = response.next
-  until not cursor
-  return count
-end
-
 local function find(list, id)
   for _, item in ipairs(list) do
     if item.id == id then return item end
@@ -147,17 +142,18 @@ local function look_around(client)
   show_organizations(organizations)
   local organization = assert(find(organizations, me.organization_id), "the grant's organization is not in the list")
   heading("Projects of " .. (organization.name or organization.id))
-  local shown = 5
-  local count = walk_projects(client, organization.id, function(project, number)
-    if number <= shown then show_project(project) end
-  end)
+  local shown, count = 5, 0
+  for project in client:each_project(organization.id) do -- all pages, fetched as they are needed
+    count = count + 1
+    if count <= shown then show_project(project) end
+  end
   if count > shown then line("… and %d more", count - shown) end
   return organization
 end
 
 local function create(client)
   heading "A project of our own"
-  local slug = "lua-demo-" .. os.time()
+  local slug = ("lua-demo-%d-%s"):format(os.time(), tostring({}):match "(%x%x?%x?%x?)$") -- an address: of this run
   local project = assert(doing("Creating " .. slug, client.create_project, client,
     { name = "Made from Lua", slug = slug, sourceLanguage = "en" }))
   assert(doing("Adding the language pt-BR", client.add_language, client, project.id, "pt-BR"))
