@@ -268,6 +268,7 @@ format: ## rewrites the C sources in the project's style
 env: ## prints the export lines with which LUA uses the build in place: eval "$(make env)"
 	@echo "export LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;'"
 	@echo "export LUA_CPATH='$(CURDIR)/build/$(LUA_NAME)$(FLAVOUR)/?.so;;'"
+	@test -f $(MODULE) || echo 'The module for $(LUA_NAME) is not built yet: make LUA=$(LUA_NAME)' >&2
 
 LUA_FILES := $(patsubst lua/%,%,$(shell find lua -name '*.lua' 2>/dev/null))
 
@@ -279,9 +280,19 @@ install: $(MODULE) ## installs under PREFIX (default /usr/local), staged under D
 	    mkdir -p "$(DESTDIR)$(INST_LUADIR)/$$(dirname "$$file")" && \
 	    install -m 644 "lua/$$file" "$(DESTDIR)$(INST_LUADIR)/$$file" || exit 1; \
 	done
+ifeq ($(filter /usr /usr/local,$(PREFIX)),)
+	@echo "Not where Lua looks by itself: tell it with"
+	@echo "export LUA_PATH='$(INST_LUADIR)/?.lua;$(INST_LUADIR)/?/init.lua;;'"
+	@echo "export LUA_CPATH='$(INST_LIBDIR)/?.so;;'"
+endif
 
 uninstall: ## removes what install put there
 	rm -rf '$(DESTDIR)$(INST_LIBDIR)/better_i18n' '$(DESTDIR)$(INST_LUADIR)/better_i18n'
+	@for folder in '$(DESTDIR)$(INST_LIBDIR)' '$(DESTDIR)$(INST_LUADIR)'; do \
+	    while case "$$folder" in '$(DESTDIR)$(PREFIX)'/*) rmdir "$$folder" 2>/dev/null ;; *) false ;; esac; do \
+	        folder=$$(dirname "$$folder"); \
+	    done; \
+	done
 
 .PHONY: deps demo sandbox
 deps: ## installs the Debian packages that a build and the demo need

@@ -94,11 +94,24 @@ describe("make", function()
   it("install puts it under DESTDIR and PREFIX, uninstall takes all of it away", function()
     local staged = folder .. "/a stage"
     local where = "DESTDIR=" .. quoted(staged) .. " PREFIX=/opt/i18n"
-    make("install " .. where)
+    local said = make("install " .. where)
     works(NAME, paths_of(staged .. "/opt/i18n", ABI))
+    local exports = said:match "(export LUA_PATH=.*)$"
+    assert.truthy(exports, "it does not say how Lua finds it: " .. said)
+    exports = exports:gsub("/opt", (staged:gsub("%%", "%%%%")) .. "/opt")
+    local _, share, lib = paths_of(staged .. "/opt/i18n", ABI)
+    works(NAME, exports, share, lib)
     assert.equal(run "find lua -type f | wc -l", run("find " .. quoted(staged) .. " -name '*.lua' | wc -l"))
     make("uninstall " .. where)
-    assert.equal("", run("find " .. quoted(staged) .. " -type f"))
+    assert.equal(staged .. "/opt/i18n\n", run("find " .. quoted(staged) .. "/opt -mindepth 1"))
+  end)
+
+  it("env says when nothing is built", function()
+    local place = folder .. "/unbuilt"
+    run(("mkdir -p %s/spec && cp -r Makefile lua src %s && cp -r spec/tools %s/spec"):format(place, place, place))
+    local said = run(("make -s -C %s env LUA=%s"):format(place, NAME))
+    assert.truthy(said:find("The module for " .. NAME .. " is not built yet: make LUA=" .. NAME, 1, true), said)
+    assert.is_nil(run(("make -s -C . env LUA=%s"):format(NAME)):find "not built")
   end)
 
   it("env names the build in place", function()
