@@ -1,5 +1,6 @@
 -- Calls beside other coroutines of a cqueues program (lua-http's world): one prints a dot each millisecond, and none is
--- late because the others wait for answers. It needs cqueues (Debian: lua-cqueues); on PUC Lua 5.1 calls block all the same.
+-- late because the others wait for answers. It needs cqueues (Debian: lua-cqueues); on PUC Lua 5.1 calls block all the
+-- same.
 -- Run it against the sandbox: make sandbox in one terminal, paste the export lines that it prints in another, then
 -- lua5.4 examples/cqueues.lua
 local cqueues = require "cqueues"

@@ -409,7 +409,7 @@ describe("the pages", function()
   end)
 end)
 
--- What calls.md says of the tools against the types ---------------------------------------------------------------------
+-- What calls.md says of the tools against the types ------------------------------------------------------------------
 
 local declared = require "spec.support.declared"
 
@@ -439,10 +439,12 @@ local function shape_of(type, like)
   return shape
 end
 
+local ROW = "\n| (`[%l_]+`[^|\n]*) | ([^|\n]*) | ([^|\n]*) |%f[\n]"
+
 describe("docs/calls.md", function()
   it("has what each tool takes and gives as the types have it", function()
     local methods, count = declared.class "client".methods, 0
-    for first, takes, gives in read "docs/calls.md":gmatch "\n| (`[%l_]+`[^|\n]*) | ([^|\n]*) | ([^|\n]*) |%f[\n]" do
+    for first, takes, gives in read("docs/calls.md"):gmatch(ROW) do
       local method = methods[first:match "[%l_]+"]
       local taken, given = takes:match "^`({.*})`$", gives:match "`({.-})`"
       if taken then

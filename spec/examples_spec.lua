@@ -34,7 +34,8 @@ describe("the example", function()
     assert.same({ "", 0 }, { err, status })
     assert.truthy(out:find "\t40 projects\n", out)
     assert.equal(3, select(2, out:gsub("\tnot this grant's organization\n", "")))
-    if current.can_yield then assert.truthy(out:find("^" .. ("%."):rep(10)), out) end -- on PUC Lua 5.1 every call blocks
+    -- On PUC Lua 5.1 every call blocks.
+    if current.can_yield then assert.truthy(out:find("^" .. ("%."):rep(10)), out) end
   end)
 
   it("partner_app.lua and then sync_keys.lua are what `make demo` shows, as a user calls it", function()

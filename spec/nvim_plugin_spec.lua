@@ -115,12 +115,32 @@ describe("the Neovim plugin", function()
   end)
 
   it("is connected at the next start, with tokens that nobody else may read", function()
-    says("rw-------\nrwx------\nnotify better-i18n: project " .. sandbox.TOOL_PROJECT .. "\n", [[
+    says("rw-------\nrw-------\nrwx------\nnotify better-i18n: project " .. sandbox.TOOL_PROJECT .. "\n", [[
       setup()
       local data = vim.fn.stdpath "data" .. "/better_i18n"
       say(vim.fn.getfperm(data .. "/tokens.json"))
+      say(vim.fn.getfperm(data .. "/grant"))
       say(vim.fn.getfperm(data))
       run("BetterI18nProjects", leave)
+    ]], "kept")
+  end)
+
+  it("inserts what the user wants for a key, its namespace too", function()
+    says("checkout:pay.now\n", [[
+      setup {
+        project = TOOL_PROJECT,
+        insert = function(key) return key.namespace .. ":" .. key.key end,
+      }
+      function choose(items)
+        for _, item in ipairs(items) do
+          if item.key == "pay.now" then return item end
+        end
+      end
+      vim.cmd "BetterI18nInsertKey pay"
+      await(function() return vim.api.nvim_get_current_line() ~= "" end, function()
+        say(vim.api.nvim_get_current_line())
+        leave()
+      end)
     ]], "kept")
   end)
 

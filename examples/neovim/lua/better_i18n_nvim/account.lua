@@ -71,7 +71,9 @@ function account.connect(scope)
   -- The refresh token alone: then the first call renews, and what comes of a renewal is saved at once.
   client = require("better_i18n").new(options_with { grant_id = tokens.grant_id, refresh_token = tokens.refresh_token })
   client:token_info()
-  vim.fn.writefile({ tokens.grant_id }, folder() .. "/grant")
+  local path = folder() .. "/grant"
+  vim.fn.writefile({ tokens.grant_id }, path)
+  vim.fn.setfperm(path, "rw-------")
   return client:me()
 end
 

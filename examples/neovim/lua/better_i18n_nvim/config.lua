@@ -9,6 +9,9 @@ local config = {
 config.client_id = os.getenv "BETTER_I18N_CLIENT_ID"
 config.client_secret = os.getenv "BETTER_I18N_CLIENT_SECRET" -- public apps have none
 
+--- The text that is inserted for a key: `key` is one of client:each_key.
+function config.insert(key) return key.key end
+
 --- Opens a page in the user's browser.
 function config.open(url)
   local opener = vim.fn.has "mac" == 1 and "open" or "xdg-open"

@@ -6,9 +6,9 @@ local plugin = {}
 local signal -- of the command under way
 local project -- "org/project" that was picked last
 
-local OPTIONS = " client_id client_secret scope port timeout max_keys open project hosts client "
+local OPTIONS = " client_id client_secret scope port timeout max_keys insert open project hosts client "
 
---- @param options (table) fields of config.lua: client_id, client_secret, scope, port, timeout, max_keys, open;
+--- @param options (table) fields of config.lua: client_id, client_secret, scope, port, timeout, max_keys, insert, open;
 --   project: "org/project"; hosts: { base_url, mcp_url, … }; client: of better_i18n.testing, for tests
 function plugin.setup(options)
   for name, value in pairs(options or {}) do
@@ -141,7 +141,7 @@ function plugin.insert_key(search)
   run(function(client, options) return fetch_keys(client, search or "", options) end, function(keys)
     if #keys == 0 then return say("no such key in " .. project) end
     vim.ui.select(keys, { prompt = "Key:", kind = "better_i18n_key", format_item = format_key }, function(choice)
-      insert(choice and choice.key)
+      insert(choice and config.insert(choice))
     end)
   end)
 end
