@@ -2,6 +2,7 @@
 -- nginx) against the sandbox, shell lines as far as they are quick, links followed. What a block takes for granted is
 -- named in a comment before it, "needs: client save"; the table below says what that gives. "not run: why" is counted.
 local better_i18n = require "better_i18n"
+local declared = require "spec.support.declared"
 local expect = require "spec.support.expect"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
@@ -208,6 +209,17 @@ describe("a Lua block", function()
 end)
 
 describe("what README.md and docs/ promise in passing", function()
+  it("of the scopes that are off by default, is what the table of scopes has", function()
+    local off = {}
+    for _, scope in ipairs(better_i18n.scopes) do
+      if not scope.default then off[#off + 1] = "`" .. scope.name .. "`" end
+    end
+    local said = read "docs/tokens.md":match "consent screen are all but (.-), which"
+    local named = {}
+    for name in said:gmatch "`[^`]+`" do named[#named + 1] = name end
+    assert.same(off, named)
+  end)
+
   it("of a missing scope, is what the code does", function()
     local client = sandbox.installed(sandbox.grant { scopes = { "org:read" } })
     local _, err = better_i18n.try(client.create_project, client, { name = "S", slug = "s", sourceLanguage = "en" })
@@ -394,7 +406,7 @@ describe("the pages", function()
     local text = {}
     for _, path in ipairs(pages) do text[#text + 1] = read(path) end
     text = table.concat(text, "\n")
-    local types = require "spec.support.declared".types
+    local types = declared.types
     local names = {}
     for name in pairs(types.classes["better_i18n.client"].methods) do names[#names + 1] = name end
     for _, class in ipairs { "options", "network_options", "error", "tokens", "better_i18n" } do
@@ -410,8 +422,6 @@ describe("the pages", function()
 end)
 
 -- What calls.md says of the tools against the types ------------------------------------------------------------------
-
-local declared = require "spec.support.declared"
 
 -- "{ a, b = { { c } } }" → { a = true, b = { c = true } }: an array of tables is as its items.
 local function read_shape(text)
