@@ -1,6 +1,7 @@
 -- Messages that once told a user what was not true, or left out what helps: each names what was given and what to do.
 local better_i18n = require "better_i18n"
 local expect = require "spec.support.expect"
+local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
 
 setup(sandbox.start)
@@ -40,5 +41,61 @@ describe("a grant whose store has no record of it", function()
       assert.same({}, { err.method, err.path })
       lacks("GET", tostring(err))
     end
+  end)
+end)
+
+describe("a C module that this Lua cannot load", function()
+  local name = jit and "luajit" or _VERSION:match "%d+%.%d+"
+  local version = jit and jit.version or _VERSION
+
+  -- What each use of the module raises in a Lua of its own, where `setting` has run before.
+  local function uses(setting)
+    return process.run(setting .. [[
+      local b = require "better_i18n"
+      assert(b._VERSION and b.scopes)
+      for _, use in ipairs {
+        function() b.new {} end, function() b.new(b) end, function() b.try(error) end, function() b.is_error(1) end,
+        function() return b.null end, function() return b.oauth end, function() return b.store.memory() end,
+        function() return b.loop.luv end, function() b.all {} end, function() b.signal() end,
+      } do
+        local ok, problem = pcall(use)
+        print(ok, problem, "====")
+      end]])
+  end
+
+  local function preload(problem)
+    return ("package.preload['better_i18n.core'] = function() error(%q, 0) end "):format(problem)
+  end
+
+  it("because nobody built it is told in one line, with where it was looked for", function()
+    local count = 0
+    for text in uses("package.cpath = '/nowhere/?.so' "):gmatch "(.-)\t====\n" do
+      count = count + 1
+      expect.holds("is not built for this Lua (" .. version .. ")", text)
+      expect.holds("run: make LUA=" .. name .. "\n", text)
+      expect.holds("no file '/nowhere/better_i18n/core.so'", text)
+      lacks(".lua'", text)
+    end
+    assert.equal(10, count)
+  end)
+
+  it("because it was built for another one is told so, with the loader's words", function()
+    for _, problem in ipairs {
+      "error loading module 'better_i18n.core' from file 'x/core.so':\n\tx/core.so: undefined symbol: lua_rawgetp",
+      "dlopen(x/core.so, 0x0006): symbol not found in flat namespace '_lua_rawgetp'",
+      "version mismatch: app. needs Lua 5.3",
+    } do
+      local text = uses(preload(problem))
+      expect.holds(("was built for another Lua, not for this one (%s); run: make LUA=%s\n"):format(version, name), text)
+      expect.holds(problem, text)
+    end
+  end)
+
+  it("for another reason keeps the loader's words", function()
+    local problem = "libcurl.so.4: cannot open shared object file: No such file or directory"
+    local text = uses(preload(problem))
+    expect.holds("cannot be loaded by this Lua (" .. version .. ")", text)
+    expect.holds(problem, text)
+    lacks("another Lua", text)
   end)
 end)

@@ -4,7 +4,13 @@
 ---@type better_i18n
 local better_i18n = { _VERSION = "0.1.0" }
 
-local function core() return require "better_i18n.core" end
+local function core()
+  local loaded = package.loaded["better_i18n.core"]
+  if loaded then return loaded end
+  local ok, value = pcall(require, "better_i18n.core")
+  if ok then return value end
+  error(require "better_i18n.unbuilt"(value), 0)
+end
 
 local function check_loop(loop)
   if not loop or type(loop) ~= "table" then return end -- another type is refused with the other options
@@ -22,6 +28,7 @@ function better_i18n.new(options)
       code = "invalid_argument", message = "new: call it as better_i18n.new { … }, with a dot, not a colon",
     }, 0)
   end
+  core() -- it tells better than `require` why it is not there
   require "better_i18n.client"
   check_loop(type(options) == "table" and options.loop)
   local store = type(options) == "table" and options.store
@@ -67,6 +74,7 @@ return setmetatable(better_i18n, {
     if name == "null" then
       value = core().null
     elseif parts[name] then
+      if name ~= "scopes" then core() end
       value = require("better_i18n." .. name)
     end
     rawset(module, name, value)
