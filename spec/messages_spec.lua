@@ -99,3 +99,36 @@ describe("a C module that this Lua cannot load", function()
     lacks("another Lua", text)
   end)
 end)
+
+describe("try", function()
+  it("of a call that was made already says how to write it", function()
+    local client = sandbox.installed(sandbox.grant())
+    for name, value in pairs { table = client:list_organizations(), string = "me" } do
+      local err = expect.refused("try: the first argument must be a function, not " .. name, better_i18n.try, value)
+      expect.holds("try(client.me, client)", err.message)
+    end
+    expect.refused("must be a function, not nil", better_i18n.try)
+  end)
+
+  it("takes whatever can be called", function()
+    local callable = setmetatable({}, { __call = function(_, value) return value end })
+    assert.equal(7, better_i18n.try(callable, 7))
+  end)
+end)
+
+describe("a wrong dot or colon", function()
+  it("at a signal is named", function()
+    local signal = better_i18n.signal()
+    for _, self in ipairs { {}, "x", 7 } do expect.refused("signal:cancel(), with a colon", signal.cancel, self) end
+    expect.refused("signal:cancel(), with a colon", signal.cancel)
+    assert.is_false(signal.cancelled)
+  end)
+
+  it("at a function of oauth is named", function()
+    local oauth = better_i18n.oauth
+    for _, name in ipairs { "authorize", "exchange", "parse_callback", "register", "loopback" } do
+      local err = expect.refused(name .. ": call it as oauth." .. name, oauth[name], oauth, {})
+      expect.holds("with a dot, not a colon", err.message)
+    end
+  end)
+end)

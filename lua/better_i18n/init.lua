@@ -46,11 +46,26 @@ local function pass_or_raise(ok, first, ...)
   error(err, 0)
 end
 
+local function is_callable(value)
+  if type(value) == "function" then return true end
+  local meta = getmetatable(value)
+  return type(meta) == "table" and meta.__call ~= nil
+end
+
 --- Calls a function and turns this module's errors into a return value.
 -- @param fn (function), … its arguments
 -- @return fn's first result, nil, and its other results (data, nil, response of a call); or nil and the error object
--- @raise whatever else fn raises, unchanged
-function better_i18n.try(fn, ...) return pass_or_raise(pcall(fn, ...)) end
+-- @raise whatever else fn raises, unchanged; invalid_argument when fn cannot be called
+function better_i18n.try(fn, ...)
+  if not is_callable(fn) then
+    error(core().error {
+      code = "invalid_argument",
+      message = ("try: the first argument must be a function, not %s; write it as try(client.me, client), for it "
+        .. "makes the call itself"):format(type(fn)),
+    }, 0)
+  end
+  return pass_or_raise(pcall(fn, ...))
+end
 
 --- @param value any value
 -- @return boolean whether it is one of this module's error objects
