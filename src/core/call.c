@@ -490,7 +490,7 @@ void bi_call_remember(bi_call *call, bool is_miss) {
         bi_cdn_keep(&call->config->cdn, target, &call->exchange.answer);
 }
 
-void bi_call_cancel(bi_call *call, const char *code, const char *message) {
+void bi_call_cancel(bi_call *call, const char *code, const char *what, const char *advice) {
     if (call->state == BI_CALL_ENDED)
         return;
     if (call->state >= BI_CALL_ANNOUNCING) { /* it has its outcome */
@@ -502,8 +502,10 @@ void bi_call_cancel(bi_call *call, const char *code, const char *message) {
     if (sending && at == BI_EXCHANGE_AFTER && !bi_failure_is_set(&call->exchange.failure))
         return; /* it has its answer, and the next step ends it with that */
     bool on_the_wire = sending && (at == BI_EXCHANGE_SENDING || at == BI_EXCHANGE_AFTER);
-    fail(call, code, false, message);
-    if (on_the_wire && call->exchange.safety != BI_SAFETY_READ)
-        bi_bytes_add_text(&call->failure.message,
-                          "; it may or may not have been done: look before sending it again");
+    bool doubt = on_the_wire && call->exchange.safety != BI_SAFETY_READ;
+    fail(call, code, false, what);
+    bi_bytes_add_text(&call->failure.message, "; ");
+    bi_bytes_add_text(&call->failure.message,
+                      doubt ? "it may or may not have been done: look before sending it again"
+                            : advice);
 }

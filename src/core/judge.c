@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAYBE_DONE "; it may or may not have been done: look before sending it again"
+#define LOOK_FIRST "it may or may not have been done: look before sending it again"
+#define MAYBE_DONE "; " LOOK_FIRST
 #define MAYBE_SPENT "; the code may be spent: start the authorization again"
 #define EXCERPT 160             /* bytes of a bad body that stand in the message */
 #define REDACT_WINDOW (1 << 16) /* longer than any token, so that a cut never leaves half of one */
@@ -231,9 +232,9 @@ static bool judge_trouble(bi_exchange *x) {
         return false;
     case BI_TROUBLE_CANCELLED:
         set_trouble(x, BI_CODE_CANCELLED, false, "the call was cancelled",
-                    "make it again if it was not meant to be");
-        if (x->answer.sent && x->safety != BI_SAFETY_READ)
-            bi_bytes_add_text(&x->failure.message, MAYBE_DONE);
+                    x->answer.sent && x->safety != BI_SAFETY_READ
+                        ? LOOK_FIRST
+                        : "make it again if it was not meant to be");
         return false;
     case BI_TROUBLE_NONE:
     case BI_TROUBLE_MEMORY:
