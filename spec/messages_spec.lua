@@ -132,3 +132,14 @@ describe("a wrong dot or colon", function()
     end
   end)
 end)
+
+describe("a grant that another client of this process revoked", function()
+  it("is not said to be revoked by the client that is asked", function()
+    local grant = sandbox.grant { installation = false }
+    local one, two = sandbox.connected(grant), sandbox.connected(grant)
+    one:revoke()
+    local err = expect.failure("grant_revoked", two.me, two)
+    expect.holds("revoked in this process, by revoke()", err.message)
+    lacks("this client", err.message)
+  end)
+end)

@@ -366,7 +366,7 @@ static bi_need end_own_grant(bi_call *call, const bi_input *input) {
     bi_failure why;
     bi_failure_init(&why);
     bi_failure_set(&why, BI_CODE_REVOKED,
-                   "the grant was revoked by this client's revoke(); ask the user to reconnect");
+                   "the grant was revoked in this process, by revoke(); ask the user to reconnect");
     why.revoked = true;
     if (call->account->grant_id)
         bi_failure_text(why.grant_id, sizeof why.grant_id, call->account->grant_id,
