@@ -248,9 +248,16 @@ local function run()
   return bring_in_line(client, project, messages)
 end
 
+-- A token that is dead is still dead the next time.
+local function what_next(problem)
+  local dead = { grant_revoked = true, grant_not_found = true, invalid_token = true }
+  local is_dead = better_i18n.is_error(problem) and not problem.retryable and (problem.revoked or dead[problem.code])
+  return is_dead and "" or "; start it again and it goes on"
+end
+
 local done, refused, unknown = pcall(run)
 client:close()
-if not done then stop(3, "%s; start it again and it goes on", tostring(refused)) end
+if not done then stop(3, "%s%s", tostring(refused), what_next(refused)) end
 print_refused(refused, unknown)
 print(dry_run and "Nothing was changed." or #refused == 0 and "The project is in line with the file."
   or ("%d items were refused."):format(#refused))

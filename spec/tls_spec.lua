@@ -85,6 +85,18 @@ describe("a certificate that is not good", function()
     ["expired"] = "TLS_EXPIRED_URL", ["for another host"] = "TLS_WRONG_HOST_URL",
     ["signed by itself"] = "TLS_SELF_SIGNED_URL",
   } do
+    it("is told with what helps: " .. name, function()
+      local client = secure { base_url = sandbox[variable] }
+      local message = expect.failure("tls", client.me, client).message
+      local helps = {
+        TLS_EXPIRED_URL = "check this machine's clock", TLS_WRONG_HOST_URL = "check the host in the URL",
+        TLS_SELF_SIGNED_URL = "ca_file",
+      }
+      for other, advice in pairs(helps) do
+        assert.equal(other == variable, message:find(advice, 1, true) ~= nil, message)
+      end
+    end)
+
     it("ends as tls, at once, and nothing is sent: " .. name, function()
       for _, version in ipairs { "1.1", "2" } do
         local client = secure { base_url = sandbox[variable], http_version = version }
@@ -104,7 +116,7 @@ describe("a certificate that is not good", function()
 
   it("is one that nobody vouches for, when no ca_file is given", function()
     local client = sandbox.installed(grant, { base_url = sandbox.TLS_URL })
-    expect.failure("tls", client.me, client)
+    expect.holds("in ca_file", expect.failure("tls", client.me, client).message)
   end)
 
   it("stays so after a good connection", function()
@@ -117,7 +129,14 @@ describe("a certificate that is not good", function()
 
   it("is none: a server that speaks plain http", function()
     local client = secure { base_url = (sandbox.URL:gsub("^http:", "https:")) }
-    expect.failure("tls", client.me, client)
+    local err = expect.failure("tls", client.me, client)
+    expect.holds("is it a plain http one?", err.message)
+    assert.is_nil(err.message:find("ca_file", 1, true))
+  end)
+
+  it("is not asked for: plain http to a port of https", function()
+    local client = sandbox.installed(grant, { base_url = (sandbox.TLS_URL:gsub("^https:", "http:")) })
+    expect.holds("the port speaks https", expect.failure("http_error", client.me, client).message)
   end)
 end)
 
@@ -132,6 +151,7 @@ describe("a client certificate", function()
   it("that is missing is the server's refusal", function()
     local client = secure { base_url = sandbox.TLS_CLIENT_CERT_URL }
     local err = expect.failure({ "http_error", "tls" }, client.me, client)
+    expect.holds("cert_file and key_file", err.message)
     assert.equal(1, err.attempts)
     assert.equal(0, sandbox.total(grant))
   end)

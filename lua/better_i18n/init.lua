@@ -4,7 +4,13 @@
 ---@type better_i18n
 local better_i18n = { _VERSION = "0.1.0" }
 
-local function core() return require "better_i18n.core" end
+local function core()
+  local loaded = package.loaded["better_i18n.core"]
+  if loaded then return loaded end
+  local ok, value = pcall(require, "better_i18n.core")
+  if ok then return value end
+  error(require "better_i18n.unbuilt"(value), 0)
+end
 
 local function check_loop(loop)
   if not loop or type(loop) ~= "table" then return end -- another type is refused with the other options
@@ -22,6 +28,7 @@ function better_i18n.new(options)
       code = "invalid_argument", message = "new: call it as better_i18n.new { … }, with a dot, not a colon",
     }, 0)
   end
+  core() -- it tells better than `require` why it is not there
   require "better_i18n.client"
   check_loop(type(options) == "table" and options.loop)
   local store = type(options) == "table" and options.store
@@ -39,11 +46,26 @@ local function pass_or_raise(ok, first, ...)
   error(err, 0)
 end
 
+local function is_callable(value)
+  if type(value) == "function" then return true end
+  local meta = getmetatable(value)
+  return type(meta) == "table" and meta.__call ~= nil
+end
+
 --- Calls a function and turns this module's errors into a return value.
 -- @param fn (function), … its arguments
 -- @return fn's first result, nil, and its other results (data, nil, response of a call); or nil and the error object
--- @raise whatever else fn raises, unchanged
-function better_i18n.try(fn, ...) return pass_or_raise(pcall(fn, ...)) end
+-- @raise whatever else fn raises, unchanged; invalid_argument when fn cannot be called
+function better_i18n.try(fn, ...)
+  if not is_callable(fn) then
+    error(core().error {
+      code = "invalid_argument",
+      message = ("try: the first argument must be a function, not %s; write it as try(client.me, client), for it "
+        .. "makes the call itself"):format(type(fn)),
+    }, 0)
+  end
+  return pass_or_raise(pcall(fn, ...))
+end
 
 --- @param value any value
 -- @return boolean whether it is one of this module's error objects
@@ -67,6 +89,7 @@ return setmetatable(better_i18n, {
     if name == "null" then
       value = core().null
     elseif parts[name] then
+      if name ~= "scopes" then core() end
       value = require("better_i18n." .. name)
     end
     rawset(module, name, value)

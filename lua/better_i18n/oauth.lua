@@ -28,7 +28,16 @@ local transport_options = set [[base_url dashboard_url api_url mcp_url cdn_url a
 
 local app_options = setmetatable(set "client_id client_secret", { __index = transport_options })
 
+-- `first` is the function's first argument.
+local function check_dot(where, first)
+  if first ~= oauth then return end
+  error(core.error {
+    code = "invalid_argument", message = ("%s: call it as oauth.%s(…), with a dot, not a colon"):format(where, where),
+  }, 0)
+end
+
 local function check_table(where, options)
+  check_dot(where, options)
   if type(options) ~= "table" then
     error(core.error {
       code = "invalid_argument",
@@ -110,6 +119,7 @@ end
 --   state is absent, another or comes twice (compared in constant time); invalid_argument for what is no callback, two
 --   codes, an empty one
 function oauth.parse_callback(callback, options)
+  check_dot("parse_callback", callback)
   check_table("parse_callback", options)
   check_names("parse_callback", select(2, split(options, own_fields.parse_callback)), transport_options, "state")
   return core.parse_callback(callback, options.state)

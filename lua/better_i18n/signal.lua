@@ -8,7 +8,13 @@ Signal.__index = Signal
 Signal.__name = "better_i18n.signal"
 
 --- Cancels the calls under way with this signal, and those that will be made with it. Again: no effect.
+-- @raise invalid_argument
 function Signal:cancel()
+  if getmetatable(self) ~= Signal then
+    error(core.error {
+      code = "invalid_argument", message = "cancel: the signal is missing; call it as signal:cancel(), with a colon",
+    }, 0)
+  end
   if self.cancelled then return end
   self.cancelled = true
   local tasks = self.tasks

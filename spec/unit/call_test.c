@@ -267,7 +267,7 @@ static void test_a_flight_survives_the_call_that_started_it(void **state) {
     bi_call *a = fake_call(&f, "list_organizations");
     fake_step(&f, a);
     f.background = bi_flight_hold(a->flight);
-    bi_call_cancel(a, BI_CODE_CANCELLED, "it was cancelled by its signal");
+    bi_call_cancel(a, BI_CODE_CANCELLED, "it was cancelled by its signal", "make it again");
     assert_string_equal(a->failure.code, "cancelled");
     bi_call_free(a);
     f.log[0] = '\0';

@@ -35,7 +35,14 @@ static void test_messages_say_what_and_what_to_do(void **state) {
         {{.status = 302, .fields = "Location: https://login.example.com/\r\n"},
          "https://login.example.com/"},
         {{.trouble = BI_TROUBLE_TLS, .detail = "certificate has expired"},
-         ": certificate has expired"},
+         ": certificate has expired; check this machine's clock"},
+        {{.trouble = BI_TROUBLE_TLS, .detail = "server certificate expiration date has passed."},
+         "; check this machine's clock"},
+        {{.trouble = BI_TROUBLE_TLS, .detail = "sslv3 alert certificate expired"},
+         "; give a client certificate"},
+        {{.trouble = BI_TROUBLE_TLS, .detail = "what nobody has met"}, "; check the host options"},
+        {{.status = 400, .body = "<h1>No required SSL certificate was sent"}, "in cert_file"},
+        {{.status = 400, .body = "<h1>Bad Request"}, "; check the path and the host options"},
         {{.trouble = BI_TROUBLE_TRUNCATED, .body = "{\"ha"}, "{\"ha"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

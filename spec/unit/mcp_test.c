@@ -565,7 +565,7 @@ static void test_a_cancelled_write_says_what_may_have_been_done(void **state) {
     begin(&f);
     bi_call *call = tool_call(&f, "createKeys");
     fake_run_until(&f, call, BI_NEED_SEND);
-    bi_call_cancel(call, BI_CODE_CANCELLED, "cancelled");
+    bi_call_cancel(call, BI_CODE_CANCELLED, "cancelled", "make it again");
     assert_non_null(strstr(call->failure.message.data, "may or may not"));
     bi_call_free(call);
     FAKE_SCRIPT(&f, script);
@@ -573,7 +573,7 @@ static void test_a_cancelled_write_says_what_may_have_been_done(void **state) {
     fake_run_until(&f, call, BI_NEED_SEND);
     fake_answer_it(&f, &call->exchange);
     assert_int_equal(fake_step(&f, call), BI_NEED_SEND); /* initialize: nothing was done yet */
-    bi_call_cancel(call, BI_CODE_CANCELLED, "cancelled");
+    bi_call_cancel(call, BI_CODE_CANCELLED, "cancelled", "make it again");
     assert_null(strstr(call->failure.message.data, "may or may not"));
     bi_call_free(call);
     fake_end(&f);

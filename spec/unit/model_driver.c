@@ -115,7 +115,8 @@ model_task *model_start_call(model *m, int process, int tenant, const char *name
 }
 
 void model_cancel(model *m, model_task *task) {
-    bi_call_cancel(task->call, BI_CODE_CANCELLED, "the program wants it no longer");
+    bi_call_cancel(task->call, BI_CODE_CANCELLED, "the program wants it no longer",
+                   "make it again");
     if (bi_call_has_ended(task->call))
         drop(m, task);
 }

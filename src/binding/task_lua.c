@@ -150,24 +150,27 @@ static bool send(bi_task *task) {
 static void leave_parent(bi_task *task) {
     drop_transfer(task);
     if (task->call)
-        bi_call_cancel(
-            task->call, BI_CODE_CANCELLED,
-            "the process forked while the call was under way; the parent may go on with it");
+        bi_call_cancel(task->call, BI_CODE_CANCELLED,
+                       "the process forked while the call was under way",
+                       "the parent may go on with it");
     else
         bi_flight_abandon(task->flight);
 }
 
 /* The connection slot is free at once; a renewal that the call waits for goes on for the others. */
-static void cancel(bi_task *task, const char *why) {
+static void cancel(bi_task *task, bool closed) {
     drop_transfer(task);
-    bi_call_cancel(task->call, BI_CODE_CANCELLED, why);
+    bi_call_cancel(task->call, BI_CODE_CANCELLED,
+                   closed ? "the client was closed while the call was under way"
+                          : "the call was cancelled through its signal",
+                   closed ? "make another with new()" : "make it again with another");
 }
 
 static bi_need step(bi_task *task, const bi_input *input) {
     if (bi_engine_is_foreign(task->engine))
         leave_parent(task);
     if (task->call && task->call->config->closed)
-        cancel(task, "the client was closed while the call was under way; make another with new()");
+        cancel(task, true);
     return task->call ? bi_call_step(task->call, input) : bi_flight_step(task->flight, input);
 }
 
@@ -303,10 +306,7 @@ int bi_lua_must_wait(lua_State *L) {
 int bi_lua_cancel(lua_State *L) {
     bi_task *task = check(L, 1);
     if (task->call)
-        cancel(task,
-               lua_toboolean(L, 2)
-                   ? "the client was closed while the call was under way; make another with new()"
-                   : "the call was cancelled through its signal; make it again with another");
+        cancel(task, lua_toboolean(L, 2));
     return 0;
 }
 

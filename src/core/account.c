@@ -88,6 +88,27 @@ bool bi_account_can_mint(const bi_account *account) {
     return account->grant_id && bi_account_can_get_access(account);
 }
 
+/* No record, no option and no other client has ever brought a token of this grant. */
+static bool has_never_held(const bi_account *account) {
+    return account->unrecorded && account->seeds.list.length == 0 &&
+           account->seen.list.length == 0 && !bi_digest_is_set(&account->access.refused);
+}
+
+void bi_account_say_lack(const bi_account *account, bi_failure *failure) {
+    if (has_never_held(account))
+        bi_failure_set(
+            failure, BI_CODE_TOKEN,
+            "the store has no tokens of the grant %s for this client_id, organization_id "
+            "and API host; check these and which store it is, or give new() the tokens "
+            "that the exchange of the code brought",
+            account->grant_id);
+    else
+        bi_failure_set(
+            failure, BI_CODE_TOKEN,
+            "the access token is expired or was refused, and there is no refresh_token to renew it; "
+            "ask the user to reconnect with the scope offline_access");
+}
+
 bi_token *bi_account_token(bi_account *account, bi_token_kind kind, bi_now now) {
     if (kind == BI_TOKEN_ACCESS)
         return &account->access;

@@ -43,6 +43,7 @@ typedef struct bi_account {
     bool has_store;      /* its record is shared with other processes */
     bool keeps_installation; /* the store takes installation tokens too */
     bool synced;             /* the store's record was read at least once */
+    bool unrecorded;         /* and there was none when it was read last */
     bool offered;            /* options have brought tokens which the store is not known to have */
     bool unsaved;            /* what is held is newer than the store's record */
     bi_digest base;          /* of the refresh token that the store's record had last */
@@ -66,6 +67,9 @@ const char *bi_account_complaint(const bi_account *account);
 /* Which tokens this account could ever come to hold. */
 bool bi_account_can_get_access(const bi_account *account);
 bool bi_account_can_mint(const bi_account *account);
+
+/* Fills in that there is no living access token and nothing to get one with, and why. */
+void bi_account_say_lack(const bi_account *account, bi_failure *failure);
 
 /* The token that a call of that kind uses now (EITHER resolved), never NULL for ACCESS, INSTALLATION and EITHER. */
 bi_token *bi_account_token(bi_account *account, bi_token_kind kind, bi_now now);

@@ -81,11 +81,12 @@ static bi_need end(bi_call *call) {
     return BI_NEED_DONE;
 }
 
+/* A call that sends nothing has no request to name. */
 static void sign_failure(bi_call *call) {
-    bi_failure_text(call->failure.method, sizeof call->failure.method, call->endpoint.method,
-                    strlen(call->endpoint.method));
+    const char *method = call->endpoint.local ? "" : call->endpoint.method;
+    bi_failure_text(call->failure.method, sizeof call->failure.method, method, strlen(method));
     bi_bytes_reset(&call->failure.path);
-    bi_bytes_add_text(&call->failure.path, bi_bytes_text(&call->path));
+    bi_bytes_add_text(&call->failure.path, call->endpoint.local ? "" : bi_bytes_text(&call->path));
     if (call->account && call->account->grant_id)
         bi_failure_text(call->failure.grant_id, sizeof call->failure.grant_id,
                         call->account->grant_id, strlen(call->account->grant_id));
@@ -186,22 +187,32 @@ static bi_need begin_sending(bi_call *call, const bi_input *input) {
     return exchange(call, input);
 }
 
-/* What no flight could bring, said before one is started. */
-static const char *why_no_renewal(const bi_call *call) {
+/* Whether a flight could bring the token. */
+static bool may_renew(const bi_call *call) {
     const bi_account *account = call->account;
-    bool is_access = call->token == &account->access;
     bool can_load = account->has_store && !account->synced;
-    if (can_load ||
-        (is_access ? bi_secret_is_set(&account->refresh) : bi_account_can_mint(account)))
-        return NULL;
-    if (account->grant_id ||
-        bi_account_can_get_access(account)) /* there was one, which was dropped */
-        return "the access token is expired or was refused, and there is no refresh_token to renew it; "
-               "ask the user to reconnect with the scope offline_access";
-    return is_access
-               ? "this call needs an access token; give new() a grant_id and an access_token or refresh_token"
-               : "the installation token is expired or was refused, and it was given alone; give new() a "
-                 "grant_id and an access_token or refresh_token to have it renewed";
+    return can_load || (call->token == &account->access ? bi_secret_is_set(&account->refresh)
+                                                        : bi_account_can_mint(account));
+}
+
+/* What no flight could bring, said before one is started. */
+static bi_need fail_unrenewed(bi_call *call) {
+    const bi_account *account = call->account;
+    bi_failure failure;
+    bi_failure_init(&failure);
+    if (account->grant_id || bi_account_can_get_access(account))
+        bi_account_say_lack(account, &failure);
+    else
+        bi_failure_set(
+            &failure, BI_CODE_TOKEN, "%s",
+            call->token == &account->access
+                ? "this call needs an access token; give new() a grant_id and an access_token or refresh_token"
+                : "the installation token is expired or was refused, and it was given alone; give new() a "
+                  "grant_id and an access_token or refresh_token to have it renewed");
+    failure.attempts = call->exchange.attempts;
+    bi_need need = fail_with(call, &failure);
+    bi_failure_clear(&failure);
+    return need;
 }
 
 static bi_need use_token(bi_call *call, const bi_input *input) {
@@ -220,9 +231,8 @@ static bi_need renew(bi_call *call, const bi_input *input, bool background) {
     call->serial = call->token->serial;
     drop_late_flight(account, input->now);
     if (!account->flight) {
-        const char *why = why_no_renewal(call);
-        if (why)
-            return fail(call, BI_CODE_TOKEN, false, why);
+        if (!may_renew(call))
+            return fail_unrenewed(call);
         bi_token_kind kind =
             call->token == &account->access ? BI_TOKEN_ACCESS : BI_TOKEN_INSTALLATION;
         call->flight = bi_flight_new(call->config, account, kind, input->now);
@@ -243,7 +253,7 @@ static bi_need renew(bi_call *call, const bi_input *input, bool background) {
 }
 
 static bool can_renew(const bi_call *call, bi_now now) {
-    return now.mono >= call->account->renewal_paused && !call->renewed && !why_no_renewal(call);
+    return now.mono >= call->account->renewal_paused && !call->renewed && may_renew(call);
 }
 
 /* The grant is over. For revoke() that is what was wanted. */
@@ -356,7 +366,7 @@ static bi_need end_own_grant(bi_call *call, const bi_input *input) {
     bi_failure why;
     bi_failure_init(&why);
     bi_failure_set(&why, BI_CODE_REVOKED,
-                   "the grant was revoked by this client's revoke(); ask the user to reconnect");
+                   "the grant was revoked in this process, by revoke(); ask the user to reconnect");
     why.revoked = true;
     if (call->account->grant_id)
         bi_failure_text(why.grant_id, sizeof why.grant_id, call->account->grant_id,
@@ -384,7 +394,7 @@ static bi_need retry_with_another_token(bi_call *call, const bi_input *input) {
         bi_token_refuse(call->token);
     call->token = bi_account_token(call->account, call->endpoint.token, input->now);
     bool alive = bi_token_freshness(call->token, input->now) != BI_MISSING;
-    if (!alive && why_no_renewal(call))
+    if (!alive && !may_renew(call))
         return end(call); /* the refusal itself is the best message */
     bi_failure_clear(&call->failure);
     call->state = BI_CALL_CHOOSING;
@@ -480,7 +490,7 @@ void bi_call_remember(bi_call *call, bool is_miss) {
         bi_cdn_keep(&call->config->cdn, target, &call->exchange.answer);
 }
 
-void bi_call_cancel(bi_call *call, const char *code, const char *message) {
+void bi_call_cancel(bi_call *call, const char *code, const char *what, const char *advice) {
     if (call->state == BI_CALL_ENDED)
         return;
     if (call->state >= BI_CALL_ANNOUNCING) { /* it has its outcome */
@@ -492,8 +502,10 @@ void bi_call_cancel(bi_call *call, const char *code, const char *message) {
     if (sending && at == BI_EXCHANGE_AFTER && !bi_failure_is_set(&call->exchange.failure))
         return; /* it has its answer, and the next step ends it with that */
     bool on_the_wire = sending && (at == BI_EXCHANGE_SENDING || at == BI_EXCHANGE_AFTER);
-    fail(call, code, false, message);
-    if (on_the_wire && call->exchange.safety != BI_SAFETY_READ)
-        bi_bytes_add_text(&call->failure.message,
-                          "; it may or may not have been done: look before sending it again");
+    bool doubt = on_the_wire && call->exchange.safety != BI_SAFETY_READ;
+    fail(call, code, false, what);
+    bi_bytes_add_text(&call->failure.message, "; ");
+    bi_bytes_add_text(&call->failure.message,
+                      doubt ? "it may or may not have been done: look before sending it again"
+                            : advice);
 }

@@ -56,9 +56,9 @@ void bi_call_free(bi_call *call); /* NULL is fine */
 /* DONE, or any other need. */
 bi_need bi_call_step(bi_call *call, const bi_input *input);
 
-/* Ends it wherever it is: what was sent may have been done, and the failure says so. A call that has its answer and
- * only waits for on_response keeps it. */
-void bi_call_cancel(bi_call *call, const char *code, const char *message);
+/* Ends it wherever it is, and says what happened and what to do: `advice`, unless a write was sent and may have been
+ * done. A call that has its answer and only waits for on_response keeps it. */
+void bi_call_cancel(bi_call *call, const char *code, const char *what, const char *advice);
 
 /* Whether a success came without its body, because the one that is known still holds. */
 bool bi_call_is_cached(const bi_call *call);

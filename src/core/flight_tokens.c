@@ -15,10 +15,9 @@ static bi_need fail_with_exchange(bi_flight *flight, bi_now now) {
 }
 
 static bi_need fail_without_refresh_token(bi_flight *flight, bi_now now) {
-    return bi_flight_fail_with(
-        flight, now, BI_CODE_TOKEN,
-        "the access token is expired or was refused, and there is no refresh_token to renew it; "
-        "ask the user to reconnect with the scope offline_access");
+    bi_failure_clear(&flight->failure);
+    bi_account_say_lack(flight->account, &flight->failure);
+    return bi_flight_fail(flight, now);
 }
 
 bi_need bi_flight_begin_refresh(bi_flight *flight, const bi_input *input) {

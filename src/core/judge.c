@@ -1,5 +1,6 @@
 /* What an answer, or the lack of one, means: the one place where a status, an error document or a transport trouble
  * becomes a failure (API.md, "Errors"; LUA_API.md, "Error object"). Called by exchange.c alone. */
+#include "core/advice.h"
 #include "core/ascii.h"
 #include "core/complaint.h"
 #include "core/exchange.h"
@@ -11,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAYBE_DONE "; it may or may not have been done: look before sending it again"
+#define LOOK_FIRST "it may or may not have been done: look before sending it again"
+#define MAYBE_DONE "; " LOOK_FIRST
 #define MAYBE_SPENT "; the code may be spent: start the authorization again"
 #define EXCERPT 160             /* bytes of a bad body that stand in the message */
 #define REDACT_WINDOW (1 << 16) /* longer than any token, so that a cut never leaves half of one */
@@ -219,7 +221,7 @@ static bool judge_trouble(bi_exchange *x) {
         return false;
     case BI_TROUBLE_TLS:
         set_trouble(x, BI_CODE_TLS, false, "no secure connection could be made",
-                    "check the host options, and name an authority of your own in ca_file");
+                    bi_advice_on_tls(x->answer.detail));
         return false;
     case BI_TROUBLE_PROXY:
         set_trouble(x, BI_CODE_PROXY, false, "the proxy does not let the request through",
@@ -231,9 +233,9 @@ static bool judge_trouble(bi_exchange *x) {
         return false;
     case BI_TROUBLE_CANCELLED:
         set_trouble(x, BI_CODE_CANCELLED, false, "the call was cancelled",
-                    "make it again if it was not meant to be");
-        if (x->answer.sent && x->safety != BI_SAFETY_READ)
-            bi_bytes_add_text(&x->failure.message, MAYBE_DONE);
+                    x->answer.sent && x->safety != BI_SAFETY_READ
+                        ? LOOK_FIRST
+                        : "make it again if it was not meant to be");
         return false;
     case BI_TROUBLE_NONE:
     case BI_TROUBLE_MEMORY:
@@ -363,10 +365,10 @@ static bool judge_uncoded(bi_exchange *x) {
         return false;
     }
     if (status < 500 && status >= 300) {
+        const char *advice = bi_advice_on_page(bi_bytes_text(&x->failure.body));
         bi_failure_set(&x->failure, BI_CODE_HTTP,
-                       "the service answered with status %ld and no error code; check the path and "
-                       "the host options",
-                       status);
+                       "the service answered with status %ld and no error code; %s", status,
+                       advice ? advice : "check the path and the host options");
         add_excerpt(&x->failure);
         if (x->safety == BI_SAFETY_NEVER)
             bi_bytes_add_text(&x->failure.message, MAYBE_SPENT);

@@ -123,6 +123,7 @@ static bool take_organization(bi_record *record, bi_account *account) {
 bool bi_record_adopt(bi_record *record, bi_account *account, bi_now now) {
     bi_digest own = bi_account_digest(account);
     account->synced = true;
+    account->unrecorded = !record;
     if (!record) {
         account->unsaved =
             bi_digest_is_set(&own); /* what the options brought is the first record */
