@@ -227,6 +227,7 @@ describe("the loop of libuv", function()
   end)
 
   it("hears of what ended beside a blocking call whose hook does not return", function()
+    if not current.can_yield then return pending "coroutines of PUC Lua 5.1" end
     prints("hook\nanswer\n", [[
       local late = uv.new_timer()
       late:start(3000, 0, function() print "late" end)

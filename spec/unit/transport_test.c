@@ -131,6 +131,28 @@ static void frees_the_slot_of_what_is_ended(void **state) {
     bi_transfer_free(b);
 }
 
+/* Handles of about 10 KB each, of which a process that falls silent gives none back. */
+static void keeps_so_many_handles_of_a_crowd(void **state) {
+    enum {
+        CROWD = 1300,
+        MOST = 1024,
+        BLOCKS = 3
+    }; /* a handle's own: itself, its header list, its origin */
+    static bi_transfer *crowd[CROWD];
+    SERVE({.answer = OK});
+    assert_ok(call("GET", NULL), 200, "ok");
+    long before = bi_memory_live();
+    make("GET", NULL);
+    for (int i = 0; i < CROWD; i++)
+        assert_non_null(crowd[i] = bi_transfer_start(f.pool, &f.request, &f));
+    for (int i = 0; i < CROWD; i++) {
+        finish(crowd[i]);
+        bi_transfer_free(crowd[i]);
+    }
+    long kept = (bi_memory_live() - before) / BLOCKS;
+    assert_in_range(kept, MOST / 2, MOST);
+}
+
 static void frees_in_any_state(void **state) {
     SERVE({.answer = OK, .delay = 5});
     make("GET", NULL);
@@ -272,6 +294,7 @@ int main(void) {
         TEST(waits_as_long_as_it_is_told),
         TEST(abandons_midway),
         TEST(frees_the_slot_of_what_is_ended),
+        TEST(keeps_so_many_handles_of_a_crowd),
         TEST(frees_in_any_state),
         TEST(may_be_released_in_any_order),
         TEST(survives_lack_of_memory),

@@ -11,8 +11,8 @@
 
 enum { BI_HTTP_VERSION, BI_CA_FILE, BI_CERT_FILE, BI_KEY_FILE, BI_PROXY, BI_NETWORK_TEXTS };
 
-/* All zero but for its mark is a valid, closed client. Its uservalue is a table: the user's functions by the names of their options, and
- * what the Lua layer keeps beside them. */
+/* All zero but for its mark is a valid, closed client. Its uservalue is a table: the user's functions by the names of
+ * their options, and what the Lua layer keeps beside them. */
 typedef struct bi_client {
     const void *mark;                /* see mark.h */
     bi_config *config;               /* held; NULL when closed */
@@ -43,8 +43,9 @@ bi_pool *bi_client_pool(lua_State *L, bi_client *client);
 /* [-0, +0, v] The time of two arguments, monotonic and wall seconds, or the system's when they are absent. */
 bi_now bi_read_now(lua_State *L, int index);
 
-/* core.new(options, where, mono, wall) → client (the times in seconds, from the option clock). core.bare(options, where) → a client for the calls of OAuth itself: hosts and network, no
- * identity. core.close(client). core.is_revoked(client). core.can(client, scope). core.state(client) → the uservalue table. */
+/* core.new(options, where, mono, wall) → client (the times in seconds, from the option clock).
+ * core.bare(options, where) → a client for the calls of OAuth itself: hosts and network, no identity.
+ * core.close(client). core.is_revoked(client). core.can(client, scope). core.state(client) → the uservalue table. */
 int bi_lua_client_new(lua_State *L);
 int bi_lua_client_bare(lua_State *L);
 int bi_lua_client_close(lua_State *L);

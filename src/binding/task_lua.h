@@ -10,7 +10,8 @@
 
 #define BI_TASK_CLASS "better_i18n.call"
 
-/* All zero but for its mark is a valid, finished task. Its uservalue is the client's, so hooks and flights are found through it. */
+/* All zero but for its mark is a valid, finished task. Its uservalue is the client's, so hooks and flights are found
+ * through it. */
 typedef struct bi_task {
     const void *mark;      /* see mark.h */
     bi_call *call;         /* owned; NULL for a flight */

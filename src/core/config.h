@@ -23,7 +23,7 @@ typedef struct bi_config {
     bool debug;     /* a redacted trace on standard error */
     bool closed;    /* close() was called: calls under way end as cancelled */
     bool on_tokens, on_revoked, on_request, on_response; /* whether somebody listens */
-    bi_cdn_cache cdn;  /* files that calls have brought: this and the next are all that changes */
+    bi_cdn_cache cdn; /* files that calls have brought: this and what follows is all that changes */
     void *spare_calls; /* owned: a list of memory for calls (call.c), each begins with the next */
     unsigned spare_count;
     unsigned references;

@@ -53,7 +53,8 @@ bool bi_redact(bi_bytes *out, const char *text, size_t length, const bi_secret *
                size_t count);
 
 /* Appends at most `limit` bytes of `text` as one printable line: control characters (C0, C1, U+2028-202E,
- * U+2066-2069) become spaces, each byte of invalid UTF-8 "?", cut at a character boundary. For error messages and traces; redact first. */
+ * U+2066-2069) become spaces, each byte of invalid UTF-8 "?", cut at a character boundary. For error messages and
+ * traces; redact first. */
 bool bi_excerpt(bi_bytes *out, const char *text, size_t length, size_t limit);
 
 #endif
