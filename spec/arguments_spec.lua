@@ -89,6 +89,13 @@ describe("the payload of create_project", function()
   end
 end)
 
+describe("a field of create_project that has another name", function()
+  it("is named beside the one that is missing", function()
+    expect.refused("create_project: sourceLanguage is missing; did you mean it by 'source_language'?", call,
+      "create_project", { name = "Site", slug = "site", source_language = "en" })
+  end)
+end)
+
 describe("a body that JSON cannot hold unchanged is refused with the path of the value:", function()
   local cycle = { inner = {} }
   cycle.inner.back = cycle

@@ -47,7 +47,7 @@ describe("all", function()
       ["the functions must be a table, not nil"] = { nil },
       ["number 2 of the functions must be a function, not number"] = { { print, 2 } },
       ["the table of options must be a table, not number"] = { {}, 5 },
-      ["the option cocurrency is not known"] = { {}, { cocurrency = 3 } },
+      ["unknown option 'cocurrency'; did you mean 'concurrency'"] = { {}, { cocurrency = 3 } },
       ["concurrency must be an integer from 1"] = { {}, { concurrency = 0 } },
       ["settle must be true or false"] = { {}, { settle = 1 } },
       ["loop must be a table"] = { {}, { loop = "luv" } },

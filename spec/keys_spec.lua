@@ -88,7 +88,7 @@ describe("list_keys", function()
       { "namespaces[2] must be a string", { project = "a/b", namespaces = { "x", 1 } } },
       { "search must be a string or an array", { project = "a/b", search = true } },
       { "missingLanguage must be a language code", { project = "a/b", missingLanguage = "pt_BR" } },
-      { "missing_language is not known; known are: fields, limit, missingLanguage", { missing_language = "de" } },
+      { "unknown option 'missing_language'; did you mean 'missingLanguage'?", { missing_language = "de" } },
       { "search holds a NUL", { project = "a/b", search = "a\0b" } },
       { "search is not valid UTF-8", { project = "a/b", search = "a\255b" } },
     }
@@ -162,7 +162,8 @@ describe("each_key", function()
     local rows = {
       { "each_key: project is missing", {} }, { "each_key: limit must be an integer from 1", { limit = 101 } },
       { "begin at one with cursor", { page = 2 } }, { "cursor must be a page", { cursor = "x" } },
-      { "prefetch must be", { prefetch = -1 } }, { "loop is not known", { project = "a/b", loop = {} } },
+      { "prefetch must be", { prefetch = -1 } },
+      { "unknown option 'loop'; known are: ", { project = "a/b", loop = {} } },
     }
     for _, row in ipairs(rows) do expect.refused(row[1], client.each_key, client, row[2]) end
     expect.refused("each_key: timeout", client.each_key, client, { project = "a/b" }, { timeout = "x" })
@@ -416,7 +417,8 @@ describe("create_keys", function()
     local good = new_keys(150)
     local rows = {
       { "keys[151].key is missing", { sourceText = "x" } }, { "keys[151].key must not be empty", { key = "" } },
-      { "keys[151] must be a table", "menu" }, { 'keys[151] ("menu").text is not known', { key = "menu", text = "x" } },
+      { "keys[151] must be a table", "menu" },
+      { "keys[151] (\"menu\"): unknown field 'text'; known are: ", { key = "menu", text = "x" } },
       { 'keys[151] ("menu").sourceText holds a NUL', { key = "menu", sourceText = "a\0b" } },
       { 'keys[151] ("menu").translations.de is not valid UTF-8', { key = "menu", translations = { de = "\200x" } } },
       { 'keys[151] ("menu").translations has the language pt-br twice',

@@ -143,3 +143,54 @@ describe("a grant that another client of this process revoked", function()
     lacks("this client", err.message)
   end)
 end)
+
+describe("an unknown option", function()
+  local function refuses(text, fn, ...)
+    local err = expect.refused(text, fn, ...)
+    assert.is_nil(err.message:find "not known" or err.message:find "it takes")
+  end
+
+  it("is told in the same words everywhere, with the one that was meant", function()
+    local client, oauth = sandbox.installed(sandbox.grant()), better_i18n.oauth
+    local function nothing() end
+    refuses("new: unknown option 'clientid'; did you mean 'client_id'?", better_i18n.new, { clientid = "x" })
+    refuses("all: unknown option 'concurency'; did you mean 'concurrency'?", better_i18n.all, {}, { concurency = 1 })
+    refuses("pages: unknown option 'maxx'; did you mean 'max'?", better_i18n.pages, nothing, { maxx = 1 })
+    refuses("async: unknown option 'lop'; did you mean 'loop'?", better_i18n.async, nothing, nothing, { lop = {} })
+    refuses("redis: unknown option 'user_name'; did you mean 'username'?", better_i18n.store.redis, { user_name = "x" })
+    refuses("list_keys: unknown option 'limmit'; did you mean 'limit'?", client.list_keys, client,
+      { project = "a/b", limmit = 1 })
+    refuses("list_projects: unknown option 'limmit'; did you mean 'limit'?", client.list_projects, client, "org_1",
+      { limmit = 1 })
+    refuses("each_project: unknown option 'prefetsh'; did you mean 'prefetch'?", client.each_project, client, "org_1",
+      { prefetsh = 1 })
+    refuses("each_project: unknown option 'x'; known are: timeout, max_retries, headers, query, limit, cursor, signal, "
+      .. "max, prefetch", client.each_project, client, "org_1", { x = 1 })
+    refuses("wait_sync: unknown option 'onprogress'; did you mean 'on_progress'?", client.wait_sync, client, "s",
+      { onprogress = print })
+    refuses("exchange: unknown option 'code_verifer'; did you mean 'code_verifier'?", oauth.exchange,
+      { code_verifer = "x" })
+    refuses("authorize: unknown option 'baseurl'; did you mean 'base_url'?", oauth.authorize, { baseurl = "x" })
+    refuses('keys[1] ("a"): unknown field \'source_text\'; did you mean \'sourceText\'?', client.create_keys, client,
+      { project = "a/b", keys = { { key = "a", source_text = "x" } } })
+    refuses("the answer to GET /: unknown field 'jsn'; did you mean 'json'?", better_i18n.testing.client,
+      { ["GET /"] = { jsn = {} } })
+  end)
+
+  it("that is near none brings the list", function()
+    refuses("all: unknown option 'x'; known are: concurrency, settle, loop", better_i18n.all, {}, { x = 1 })
+    refuses("async: unknown option 'x'; known is: loop", better_i18n.async, print, print, { x = 1 })
+    refuses("exchange: unknown option 'register'; known are: client_id, client_secret, code, code_verifier, "
+      .. "redirect_uri, and new's options for hosts and network", better_i18n.oauth.exchange, { register = 1 })
+  end)
+
+  it("and a wrong type are told alike by C and by Lua", function()
+    local client = sandbox.installed(sandbox.grant())
+    expect.refused("timeout must be a number, not table", client.me, client, { timeout = {} })
+    expect.refused("missingLanguage must be a language code such as \"pt-BR\", not table", client.list_keys, client,
+      { project = "a/b", missingLanguage = {} })
+    expect.refused("must be a table, not nil", better_i18n.oauth.authorize)
+    expect.refused("host must be a string, not table", better_i18n.store.redis, { host = {} })
+    expect.refused("store.load must be a function, not nil", better_i18n.new, { grant_id = "g", store = {} })
+  end)
+end)

@@ -291,7 +291,7 @@ describe("pages with garbage", function()
     expect.refused("fetch must be a function, not nil", pages)
     expect.refused("fetch must be a function, not table", pages, {})
     expect.refused("the table of options must be a table", pages, fetch, 5)
-    expect.refused("the option prefetc is not known", pages, fetch, { prefetc = 1 })
+    expect.refused("pages: unknown option 'prefetc'; did you mean 'prefetch'?", pages, fetch, { prefetc = 1 })
     for name, values in pairs {
       limit = { 0, -1, 1.5, "5", 0 / 0, 1 / 0 }, max = { -1, 1.5, "x", 0 / 0 }, prefetch = { -1, 0.5, true, 1 / 0 },
       cursor = { "", {}, true, 0 / 0 }, loop = { 1, "luv" },

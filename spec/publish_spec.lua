@@ -55,7 +55,7 @@ describe("pending_changes", function()
     local client = prepare()
     expect.failure("not_found", client.pending_changes, client, { project = "acme/nope" })
     expect.refused("pending_changes: project must be", client.pending_changes, client, { project = "acme" })
-    expect.refused("pending_changes: limit is not known", client.pending_changes, client,
+    expect.refused("pending_changes: unknown option 'limit'", client.pending_changes, client,
       { project = "a/b", limit = 1 })
   end)
 end)
@@ -267,7 +267,7 @@ describe("wait_sync", function()
   it("refuses wrong arguments, raises for an unknown sync and a cancelled wait", function()
     local client, _, grant = prepare()
     local rows = {
-      { "wait_sync: syncId is missing", nil }, { "syncId must not be empty", "" }, { "syncId must be a string", 7 },
+      { "wait_sync: id is missing", nil }, { "id must not be empty", "" }, { "id must be a string", 7 },
       { "timeout must be a positive number", "s", { timeout = 0 } }, { "timeout must be", "s", { timeout = "x" } },
       { "on_progress must be a function", "s", { on_progress = true } }, { "options must be a table", "s", 7 },
       { "wait_sync: unknown option 'interval'", "s", { interval = 1 } },

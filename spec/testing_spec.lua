@@ -154,7 +154,7 @@ describe("testing.client", function()
       ["get /x is no request"] = { ["get /x"] = {} },
       ["1 is no request"] = { {} },
       ["the answer to GET /x must be a table, not number"] = { ["GET /x"] = 5 },
-      ["the answer to GET /x has a field Status"] = { ["GET /x"] = { Status = 200 } },
+      ["the answer to GET /x: unknown field 'Status'"] = { ["GET /x"] = { Status = 200 } },
       ["the answer to GET /x: status must be a number, not string"] = { ["GET /x"] = { status = "200" } },
       ["the answer to GET /x: status must be an integer"] = { ["GET /x"] = { status = 99 } },
       ["the answer to GET /x: headers must be a table"] = { ["GET /x"] = { headers = "x" } },
@@ -165,7 +165,7 @@ describe("testing.client", function()
     } do expect.refused(text, testing.client, answers) end
     expect.refused("the table of options must be a table", testing.client, {}, 5)
     local client = testing.client { [ME] = function() return { stat = 1 } end }
-    expect.refused("has a field stat", client.me, client)
+    expect.refused("unknown field 'stat'", client.me, client)
   end)
 end)
 

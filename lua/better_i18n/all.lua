@@ -24,7 +24,7 @@ local function check_options(options)
   for name, value in pairs(options) do
     local check = checks[name]
     if not check then
-      refuse("the option %s is not known; known are: concurrency, settle, loop", tostring(name))
+      refuse("%s", core.unknown("option", name, { "concurrency", "settle", "loop" }))
     end
     local fits, wanted = check(value)
     if not fits then refuse("%s must be %s", name, wanted) end

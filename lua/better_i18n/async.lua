@@ -11,7 +11,7 @@ local function check_options(options)
   if options == nil then return end
   if type(options) ~= "table" then refuse("the table of options must be a table, not " .. type(options)) end
   for name in pairs(options) do
-    if name ~= "loop" then refuse("the option " .. tostring(name) .. " is not known; known is: loop") end
+    if name ~= "loop" then refuse(core.unknown("option", name, { "loop" })) end
   end
   local loop = options.loop
   if loop == nil then return end

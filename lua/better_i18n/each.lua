@@ -2,6 +2,7 @@
 
 local core = require "better_i18n.core"
 local is_option = require "better_i18n.walk_options"
+local known_too = require "better_i18n.known_too"
 local new_walk = require "better_i18n.walk"
 
 local unpack = unpack or table.unpack
@@ -22,7 +23,7 @@ local function check(each, list, client, row, ...)
   if ok then return end
   if core.is_error(problem) then
     local message = problem.message:gsub("%f[%w_]" .. list .. "%f[^%w_]", each)
-    problem.message = message:gsub("; known are: .*", "%0, max, prefetch")
+    problem.message = known_too(message, { "max", "prefetch" })
   end
   error(problem, 0)
 end

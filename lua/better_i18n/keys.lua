@@ -100,7 +100,7 @@ local function skip_pages(next, count) return type(next) == "number" and next + 
 -- The walk's own options; what is left are the tool's arguments.
 local function split_walk(where, args)
   if type(args) ~= "table" then call.refuse(where, "the arguments must be a table, not %s", type(args)) end
-  if args.page ~= nil then call.refuse(where, "page is not known; begin at one with cursor") end
+  if args.page ~= nil then call.refuse(where, "unknown option 'page'; begin at one with cursor") end
   local walk, rest = {}, {}
   for name, value in next, args do
     if name ~= "loop" and is_option(where, name, value) then walk[name] = value else rest[name] = value end
@@ -297,7 +297,7 @@ local function prepare_items(where, row, items)
   local wire, sizes = {}, {}
   for place = 1, #items do
     local ok, item, path = row.kind(items[place])
-    if not ok then call.refuse(where, "%s%s %s", describe_item(row, items[place], place), path or "", item) end
+    if not ok then call.refuse_part(where, describe_item(row, items[place], place) .. (path or ""), item) end
     wire[place], sizes[place] = item, #core.json_encode(item) + 1
   end
   return wire, sizes

@@ -26,7 +26,11 @@ local transport_options = set [[base_url dashboard_url api_url mcp_url cdn_url a
   max_retries max_response_bytes max_connections app_info debug http_version ca_file cert_file key_file proxy
   on_request on_response loop transport clock random]]
 
-local app_options = setmetatable(set "client_id client_secret", { __index = transport_options })
+-- Beside those, for messages.
+local known_options = {
+  authorize = set "redirect_uri scope offline client_id client_secret",
+  exchange = set "redirect_uri code code_verifier client_id client_secret",
+}
 
 -- `first` is the function's first argument.
 local function check_dot(where, first)
@@ -41,7 +45,7 @@ local function check_table(where, options)
   if type(options) ~= "table" then
     error(core.error {
       code = "invalid_argument",
-      message = where .. ": the table of options must be a table, not a " .. type(options),
+      message = where .. ": the table of options must be a table, not " .. type(options),
     }, 0)
   end
 end
@@ -55,31 +59,35 @@ local function split(options, names)
   return inside, outside
 end
 
--- Whether all these options are known; `own` says which ones the function takes beside those of new.
-local function check_names(where, options, known, own)
-  for name in pairs(options) do
-    if not known[name] then
-      error(core.error {
-        code = "invalid_argument",
-        message = ("%s: unknown option '%s'; it takes %s, and new's options for hosts and network"):format(
-          where, tostring(name), own),
-      }, 0)
-    end
+local function names_of(...)
+  local names = {}
+  for index = 1, select("#", ...) do
+    for name in pairs((select(index, ...))) do names[#names + 1] = name end
   end
+  table.sort(names)
+  return names
 end
 
-local function names_of(fields)
-  local names = {}
-  for name in pairs(fields) do names[#names + 1] = name end
-  table.sort(names)
-  return table.concat(names, ", ")
+-- One of all options may have been meant; named are the function's `own` alone, for those of new are many.
+local function complaint(name, own)
+  local text = core.unknown("option", name, names_of(own, transport_options))
+  if text:find "; did you mean " then return text end
+  return core.unknown("option", name, names_of(own)) .. ", and new's options for hosts and network"
+end
+
+local function check_names(where, options, own)
+  for name in pairs(options) do
+    if not own[name] and not transport_options[name] then
+      error(core.error { code = "invalid_argument", message = where .. ": " .. complaint(name, own) }, 0)
+    end
+  end
 end
 
 -- A client without an identity (hosts, network, app), and the fields of the call itself.
 local function prepare(where, options)
   check_table(where, options)
   local fields, rest = split(options, own_fields[where])
-  check_names(where, rest, app_options, names_of(own_fields[where]) .. ", client_id, client_secret")
+  check_names(where, options, known_options[where])
   return core.bare(rest, where), fields
 end
 
@@ -121,7 +129,7 @@ end
 function oauth.parse_callback(callback, options)
   check_dot("parse_callback", callback)
   check_table("parse_callback", options)
-  check_names("parse_callback", select(2, split(options, own_fields.parse_callback)), transport_options, "state")
+  check_names("parse_callback", select(2, split(options, own_fields.parse_callback)), { state = true })
   return core.parse_callback(callback, options.state)
 end
 

@@ -28,7 +28,7 @@ return function(fetch, options)
   local all = { name = "pages", fetch = fetch, skip = skip_number }
   for name, value in pairs(options or {}) do
     if not is_option("pages", name, value) then
-      refuse("the option %s is not known; known are: limit, max, prefetch, cursor, loop", tostring(name))
+      refuse("%s", core.unknown("option", name, { "limit", "max", "prefetch", "cursor", "loop" }))
     end
     all[name] = value
   end

@@ -19,7 +19,7 @@ local WAIT_MOST, WAIT_STEP, PAUSE = 25000, 2000, 500
 local PATIENCE, SLACK, LAST_WORD = 300, 15, 1
 
 local project = { kinds.project, required = true }
-local id = { kinds.name, required = true }
+local id = { kinds.name, required = true, wire = "syncId" }
 local status = kinds.one_of("pending", "in_progress", "completed", "failed", "cancelled")
 
 local project_alone = kinds.object { project = project }
@@ -32,8 +32,8 @@ local publishing = kinds.object {
 local listing = kinds.object {
   project = project, limit = { kinds.integer(1, 50) }, status = { status }, type = { kinds.name },
 }
-local cancelling = kinds.object { project = project, id = { kinds.name, required = true, wire = "syncId" } }
-local waiting = kinds.object { syncId = id, waitMs = { kinds.integer(0, WAIT_MOST) } }
+local cancelling = kinds.object { project = project, id = id }
+local waiting = kinds.object { id = id, waitMs = { kinds.integer(0, WAIT_MOST) } }
 
 --- What publishing would change.
 -- @param args (table) project
@@ -123,7 +123,7 @@ function publish.get_sync(client, sync_id, options)
   local where = "get_sync"
   call.check_client(where, client)
   local own = take_options(where, options)
-  local wire = call.arguments(where, waiting, { syncId = sync_id, waitMs = own.waitMs })
+  local wire = call.arguments(where, waiting, { id = sync_id, waitMs = own.waitMs })
   own.waitMs = nil
   call.check(where, client, "getSync", wire, own, "waitMs")
   -- In JSON nothing arrives until the tool ends.
@@ -229,7 +229,7 @@ function publish.wait_sync(client, sync_id, options)
   call.check_client(where, client)
   local own = take_options(where, options)
   local seconds, on_progress = check_waiting(where, own)
-  local wire = call.arguments(where, waiting, { syncId = sync_id, waitMs = on_progress and 0 or nil })
+  local wire = call.arguments(where, waiting, { id = sync_id, waitMs = on_progress and 0 or nil })
   call.check(where, client, "getSync", wire, own, "on_progress")
   local stop, step = core.now() + seconds, on_progress and WAIT_STEP or WAIT_MOST
   local sync, seen

@@ -16,13 +16,13 @@ end
 -- Canned answers ------------------------------------------------------------------------------------------------------
 
 local types = { status = "number", headers = "table", body = "string", lost = "string" }
+local answer_fields = { "status", "json", "body", "headers", "lost" }
 
 local function check_answer(route, answer)
   if type(answer) ~= "table" then refuse("the answer to %s must be a table, not %s", route, type(answer)) end
   for name, value in pairs(answer) do
     if name ~= "json" and not types[name] then
-      refuse("the answer to %s has a field %s, which is not known; known are: status, json, body, headers, lost", route,
-        tostring(name))
+      refuse("the answer to %s: %s", route, core.unknown("field", name, answer_fields))
     elseif name ~= "json" and type(value) ~= types[name] then
       refuse("the answer to %s: %s must be a %s, not %s", route, name, types[name], type(value))
     end

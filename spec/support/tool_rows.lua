@@ -138,7 +138,7 @@ local rows = {
       same(1, data.summary.translations)
       same("cdn", data.publishDestination)
     end,
-    wrong = { "limit is not known", { project = "a/b", limit = 1 } },
+    wrong = { "unknown option 'limit'", { project = "a/b", limit = 1 } },
   },
   {
     tool = "publishTranslations", scope = "translations:publish", writes = true, method = "publish", changed = true,
@@ -171,7 +171,7 @@ local rows = {
       same("publish", data.type)
       text(data.affectedKeys[1].key)
     end,
-    wrong = { "syncId must not be empty", "" }, beyond = { { waitMs = 25001 } },
+    wrong = { "id must not be empty", "" }, beyond = { { waitMs = 25001 } },
   },
   {
     tool = "cancelSync", writes = true, method = "cancel_sync", published = true, by_id = true,

@@ -7,6 +7,7 @@
 #include "binding/options_lua.h"
 #include "binding/task_lua.h"
 #include "core/ascii.h"
+#include "core/near.h"
 #include "core/page.h"
 #include "core/request.h"
 
@@ -157,6 +158,18 @@ static void encode_body(lua_State *L, bi_call *call, int index, const char *name
     lua_pop(L, 1);
 }
 
+/* [-0, +?, e] The field that was meant may be there under another name. */
+static void refuse_missing(lua_State *L, const char *where, int index, const char *field) {
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        if (lua_type(L, -2) == LUA_TSTRING && bi_is_near(lua_tostring(L, -2), field))
+            bi_error_argument(L, where, "%s is missing; did you mean it by '%s'?", field,
+                              lua_tostring(L, -2));
+        lua_pop(L, 1);
+    }
+    bi_error_argument(L, where, "%s is missing", field);
+}
+
 /* The fields of an array are looked for first: a missing one is named, and nothing is sent. */
 static void read_payload(lua_State *L, bi_call *call, int index) {
     const char *where = call->endpoint.name;
@@ -165,10 +178,10 @@ static void read_payload(lua_State *L, bi_call *call, int index) {
     for (int i = 0; i < BI_ENDPOINT_FIELDS && call->endpoint.fields[i]; i++) {
         const char *field = call->endpoint.fields[i];
         bi_option_get(L, index, field); /* raw, as the encoder reads it */
+        if (lua_isnil(L, -1))
+            refuse_missing(L, where, index, field);
         if (lua_type(L, -1) != LUA_TSTRING)
-            bi_error_argument(L, where,
-                              lua_isnil(L, -1) ? "%s is missing" : "%s must be a string, not %s",
-                              field, luaL_typename(L, -1));
+            bi_error_argument(L, where, "%s must be a string, not %s", field, luaL_typename(L, -1));
         if (lua_rawlen(L, -1) == 0)
             bi_error_argument(L, where, "%s must not be empty", field);
         lua_pop(L, 1);

@@ -78,6 +78,7 @@ static const luaL_Reg functions[] = {
     {"error", bi_lua_error},
     {"is_error", bi_lua_is_error},
     {"array", mark_array},
+    {"unknown", bi_lua_unknown},
     {"json_decode", bi_lua_json_decode},
     {"json_encode", bi_lua_json_encode},
     {"file_absolute", bi_lua_file_absolute},

@@ -3,6 +3,7 @@
 #include "binding/options_lua.h"
 
 #include "binding/error_lua.h"
+#include "core/near.h"
 #include "core/secret.h"
 
 #include <math.h>
@@ -132,32 +133,44 @@ static const bi_option *find(const bi_option *known, const char *name) {
     return NULL;
 }
 
-/* Whether one letter left out, put in, changed or swapped makes the one name of the other. */
-static bool is_near(const char *a, const char *b) {
-    size_t start = 0, a_end = strlen(a), b_end = strlen(b);
-    while (a[start] && a[start] == b[start])
-        start++;
-    while (a_end > start && b_end > start && a[a_end - 1] == b[b_end - 1])
-        a_end--, b_end--;
-    size_t left_a = a_end - start, left_b = b_end - start;
-    if (left_a <= 1 && left_b <= 1)
-        return true;
-    return left_a == 2 && left_b == 2 && a[start] == b[start + 1] && a[start + 1] == b[start];
+/* [-0, +1, e] "unknown <noun> '<name>'", and what to write instead: the `count` names on the top of the stack are
+ * known. */
+static void push_unknown(lua_State *L, const char *noun, const char *name, int count) {
+    int first = lua_gettop(L) - count + 1;
+    for (int i = first; i < first + count; i++)
+        if (bi_is_near(name, lua_tostring(L, i))) {
+            lua_pushfstring(L, "unknown %s '%s'; did you mean '%s'?", noun, name,
+                            lua_tostring(L, i));
+            return;
+        }
+    lua_pushfstring(L, "unknown %s '%s'; known %s: ", noun, name, count == 1 ? "is" : "are");
+    for (int i = first; i < first + count; i++) {
+        lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1), i == first ? "" : ", ",
+                        lua_tostring(L, i));
+        lua_remove(L, -2);
+    }
 }
 
 static int unknown(lua_State *L, const char *where, const bi_option *known, const char *name) {
-    for (const bi_option *option = known; option->name; option++)
-        if (is_near(name, option->name))
-            bi_error_argument(L, where, "unknown option '%s'; did you mean '%s'?", name,
-                              option->name);
-    lua_pushliteral(L, "");
-    for (const bi_option *option = known; option->name; option++) {
-        lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1), option == known ? "" : ", ",
-                        option->name);
-        lua_remove(L, -2);
+    int count = 0;
+    for (; known[count].name; count++) {
+        luaL_checkstack(L, 8, where);
+        lua_pushstring(L, known[count].name);
     }
-    return bi_error_argument(L, where, "unknown option '%s'; known are: %s", name,
-                             lua_tostring(L, -1));
+    push_unknown(L, "option", name, count);
+    return bi_error_argument(L, where, "%s", lua_tostring(L, -1));
+}
+
+int bi_lua_unknown(lua_State *L) {
+    const char *noun = luaL_checkstring(L, 1);
+    const char *name = luaL_tolstring(L, 2, NULL);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    int count = (int)lua_rawlen(L, 3);
+    luaL_checkstack(L, count + 6, "names");
+    for (int i = 1; i <= count; i++)
+        lua_rawgeti(L, 3, i);
+    push_unknown(L, noun, name, count);
+    return 1;
 }
 
 void bi_options_check(lua_State *L, int index, const char *where, const bi_option *known) {

@@ -35,6 +35,9 @@ void bi_options_check(lua_State *L, int index, const char *where, const bi_optio
 void bi_option_check(lua_State *L, int index, const char *where, const char *name,
                      bi_option_kind kind);
 
+/* core.unknown(noun, name, known) → "unknown option 'limmit'; did you mean 'limit'?"; `known`: an array of names. */
+int bi_lua_unknown(lua_State *L);
+
 /* [-0, +1, m] Pushes the value as the checks saw it: raw, so that no __index slips one past them. */
 void bi_option_get(lua_State *L, int index, const char *name);
 

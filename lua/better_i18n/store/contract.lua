@@ -35,17 +35,17 @@ local refuse = contract.refuse
 -- @raise invalid_argument
 function contract.check(where, store)
   if type(store) ~= "table" then
-    refuse(where, "store must be one of better_i18n.store, or a table with load, save and lock, not a " .. type(store))
+    refuse(where, "store must be one of better_i18n.store, or a table with load, save and lock, not " .. type(store))
   end
   for _, name in ipairs { "load", "save", "lock" } do
     if type(store[name]) ~= "function" then
-      refuse(where, ("store.%s must be a function, not a %s (a store is a table with load, save and lock)"):format(
+      refuse(where, ("store.%s must be a function, not %s (a store is a table with load, save and lock)"):format(
         name, type(store[name])))
     end
   end
   local keeps = store.keeps_installation_tokens
   if keeps ~= nil and type(keeps) ~= "boolean" then
-    refuse(where, "store.keeps_installation_tokens must be a boolean, not a " .. type(keeps))
+    refuse(where, "store.keeps_installation_tokens must be a boolean, not " .. type(keeps))
   end
   return store
 end
@@ -65,7 +65,7 @@ local storable = {
 }
 
 local function check_record(where, record)
-  if type(record) ~= "table" then refuse(where, "record must be a table, not a " .. type(record)) end
+  if type(record) ~= "table" then refuse(where, "record must be a table, not " .. type(record)) end
   for name, value in pairs(record) do
     local allows = storable[type(value)]
     if type(name) ~= "string" or not allows or not allows(value) then

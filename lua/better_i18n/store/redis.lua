@@ -45,11 +45,11 @@ local limits = {
 
 local function check_option(name, value)
   if not known[name] then
-    refuse("redis", ("unknown option '%s'; it takes host, port, unix, username, password, db, prefix, timeout, client")
-      :format(tostring(name)))
+    refuse("redis", core.unknown("option", name,
+      { "host", "port", "unix", "username", "password", "db", "prefix", "timeout", "client" }))
   end
   if type(value) ~= known[name] then
-    refuse("redis", ("%s must be a %s, not a %s"):format(name, known[name], type(value)))
+    refuse("redis", ("%s must be a %s, not %s"):format(name, known[name], type(value)))
   end
   if type(value) == "string" and name ~= "password" and value:find "%c" then
     refuse("redis", name .. " must not hold control characters")
@@ -59,7 +59,7 @@ local function check_option(name, value)
 end
 
 local function check(options)
-  if type(options) ~= "table" then refuse("redis", "the options must be a table, not a " .. type(options)) end
+  if type(options) ~= "table" then refuse("redis", "the options must be a table, not " .. type(options)) end
   for name, value in pairs(options) do
     check_option(name, value)
   end

@@ -3,12 +3,20 @@
 
 local answers = require "better_i18n.tools.answers"
 local core = require "better_i18n.core"
+local known_too = require "better_i18n.known_too"
 
 local call = {}
 
 --- Raises invalid_argument.
 function call.refuse(where, message, ...)
   error(core.error { code = "invalid_argument", message = where .. ": " .. message:format(...) }, 0)
+end
+
+--- The same for a complaint of kinds.lua about a part of the arguments.
+function call.refuse_part(where, part, complaint)
+  local unknown = complaint:match "^unknown option (.*)"
+  if unknown then call.refuse(where, "%s: unknown field %s", part, unknown) end
+  call.refuse(where, "%s %s", part, complaint)
 end
 
 --- Raises for what is no client, or a closed one.
@@ -30,8 +38,10 @@ end
 function call.arguments(where, kind, given)
   if type(given) ~= "table" then call.refuse(where, "the arguments must be a table, not %s", type(given)) end
   local ok, wire, path = kind(given)
-  if not ok then call.refuse(where, "%s %s", path and path:sub(2) or "the table of arguments", wire) end
-  return wire
+  if ok then return wire end
+  if path then call.refuse_part(where, path:sub(2), wire) end
+  if wire:find "^unknown option" then call.refuse(where, "%s", wire) end
+  call.refuse(where, "the table of arguments %s", wire)
 end
 
 --- Raises when the call could not be made with these arguments and options; sends nothing.
@@ -40,9 +50,7 @@ function call.check(where, client, tool, wire, options, own)
   local ok, problem = pcall(core.tool, client, tool, wire, options)
   if ok then return end
   problem = call.renamed(where, problem)
-  if own and core.is_error(problem) then
-    problem.message = problem.message:gsub("; known are: .*", function(known) return known .. ", " .. own end)
-  end
+  if own and core.is_error(problem) then problem.message = known_too(problem.message, { own }) end
   error(problem, 0)
 end
 

@@ -8,8 +8,7 @@ local kinds = {}
 
 local function describe(value)
   if type(value) == "string" then return #value <= 60 and ("%q"):format(value) or "a text" end
-  if type(value) == "number" then return tostring(value) end
-  return value == nil and "nil" or "a " .. type(value)
+  return type(value) == "number" and tostring(value) or type(value)
 end
 
 local function wrong(wanted, value) return false, ("must be %s, not %s"):format(wanted, describe(value)) end
@@ -150,7 +149,7 @@ local function known_names(fields, others)
   local names = { unpack(others or {}) }
   for name in pairs(fields) do names[#names + 1] = name end
   table.sort(names)
-  return table.concat(names, ", ")
+  return names
 end
 
 --- A table with these fields and no others.
@@ -160,9 +159,7 @@ function kinds.object(fields, others)
   return function(value)
     if type(value) ~= "table" then return wrong("a table", value) end
     for name in next, value do
-      if not fields[name] then
-        return false, ("is not known; known are: %s"):format(known_names(fields, others)), "." .. tostring(name)
-      end
+      if not fields[name] then return false, core.unknown("option", name, known_names(fields, others)) end
     end
     local wire = {}
     for name, field in pairs(fields) do
