@@ -41,7 +41,24 @@ end
 -- @raise as every call
 function methods.request(client, ...) return run(client, core.custom(client, ...)) end
 
-require "better_i18n.mcp"(methods, run)
+--- Calls a tool of the MCP server; its answer comes as it is.
+-- @param name (string) the tool's own name, e.g. "listKeys" (README.md has them all); one that this client does not
+--   know is taken for a write: never sent twice
+-- @param arguments (table) by the service's names; nil or {} for none. Text is UTF-8 without NUL
+-- @param options (table) `timeout` in seconds (a tool that waits on the server, as getSync with waitMs, needs more
+--   than it waits), `max_retries, headers, signal`
+-- @return data: the JSON document in the tool's first text, or that text where it is no JSON; and response, with
+--   `notices` (the texts behind the first) and `body` (the JSON-RPC result as it came)
+-- @raise as every call, and missing_scope, rate_limited, not_found, invalid_request or tool_error where the tool
+--   itself refuses; too_large with status 413 where the request is too large for the server
+function methods.call_tool(client, ...) return run(client, core.tool(client, ...)) end
+
+--- The tools that the MCP server has.
+-- @param options (table) `timeout, max_retries, headers, signal`, for each page
+-- @return an array of tools as the server describes them (`name, description, inputSchema, …`); the response of the
+--   last page
+-- @raise as every call
+function methods.list_tools(client, ...) return require "better_i18n.list_tools"(run, client, ...) end
 
 -- Methods over the tools; their files say what each takes and gives, and are loaded when one of them is called.
 local over_tools = {
