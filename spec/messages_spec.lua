@@ -34,6 +34,17 @@ describe("a grant whose store has no record of it", function()
     lacks("the store", err.message)
   end)
 
+  it("is looked for again by the next call: the customer may have connected meanwhile, in another process", function()
+    local grant, store = sandbox.grant(), better_i18n.store.memory()
+    local early = sandbox.client {
+      grant_id = grant.grant_id, client_id = grant.client_id, client_secret = grant.client_secret, store = store,
+    }
+    expect.failure("invalid_token", early.list_organizations, early)
+    local connected = sandbox.connected(grant, { store = store })
+    connected:list_organizations()
+    assert.is_table((early:list_organizations()))
+  end)
+
   it("fails token_info without a request that was never made", function()
     local client = client_of_nothing()
     for _ = 1, 2 do

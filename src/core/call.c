@@ -187,10 +187,11 @@ static bi_need begin_sending(bi_call *call, const bi_input *input) {
     return exchange(call, input);
 }
 
-/* Whether a flight could bring the token. */
-static bool may_renew(const bi_call *call) {
+/* Whether a flight could bring the token. Who has none looks into the store each time: another process may have brought
+ * some, as when the customer connects anew. */
+static bool may_renew(const bi_call *call, bool lacks) {
     const bi_account *account = call->account;
-    bool can_load = account->has_store && !account->synced;
+    bool can_load = account->has_store && (lacks || !account->synced);
     return can_load || (call->token == &account->access ? bi_secret_is_set(&account->refresh)
                                                         : bi_account_can_mint(account));
 }
@@ -231,7 +232,7 @@ static bi_need renew(bi_call *call, const bi_input *input, bool background) {
     call->serial = call->token->serial;
     drop_late_flight(account, input->now);
     if (!account->flight) {
-        if (!may_renew(call))
+        if (!may_renew(call, !background))
             return fail_unrenewed(call);
         bi_token_kind kind =
             call->token == &account->access ? BI_TOKEN_ACCESS : BI_TOKEN_INSTALLATION;
@@ -253,7 +254,7 @@ static bi_need renew(bi_call *call, const bi_input *input, bool background) {
 }
 
 static bool can_renew(const bi_call *call, bi_now now) {
-    return now.mono >= call->account->renewal_paused && !call->renewed && may_renew(call);
+    return now.mono >= call->account->renewal_paused && !call->renewed && may_renew(call, false);
 }
 
 /* The grant is over. For revoke() that is what was wanted. */
@@ -394,7 +395,7 @@ static bi_need retry_with_another_token(bi_call *call, const bi_input *input) {
         bi_token_refuse(call->token);
     call->token = bi_account_token(call->account, call->endpoint.token, input->now);
     bool alive = bi_token_freshness(call->token, input->now) != BI_MISSING;
-    if (!alive && !may_renew(call))
+    if (!alive && !may_renew(call, false))
         return end(call); /* the refusal itself is the best message */
     bi_failure_clear(&call->failure);
     call->state = BI_CALL_CHOOSING;
