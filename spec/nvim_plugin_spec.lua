@@ -291,7 +291,7 @@ describe("the Neovim plugin", function()
       leave()
     ]]
     expect.holds("false", said)
-    expect.holds("clientid", said)
+    expect.holds("unknown option 'clientid'; known are: client_id client_secret", said)
   end)
 
   it("says that nothing is configured", function()

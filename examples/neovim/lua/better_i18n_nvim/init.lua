@@ -12,7 +12,9 @@ local OPTIONS = " client_id client_secret scope port timeout max_keys insert ope
 --   project: "org/project"; hosts: { base_url, mcp_url, … }; client: of better_i18n.testing, for tests
 function plugin.setup(options)
   for name, value in pairs(options or {}) do
-    if not OPTIONS:find(" " .. name .. " ", 1, true) then error("better_i18n_nvim: unknown option " .. name, 2) end
+    if not OPTIONS:find(" " .. tostring(name) .. " ", 1, true) then
+      error(("better_i18n_nvim: unknown option '%s'; known are:%s"):format(tostring(name), OPTIONS:sub(1, -2)), 2)
+    end
     config[name] = value
   end
   project = config.project or project
