@@ -17,7 +17,7 @@ local function run(client, task, signal, state)
 end
 
 -- me(), list_organizations(), list_projects(org_id), create_project{ name, slug, sourceLanguage },
--- get_project(project_id), add_language(project_id, code), list_models(org_slug, project_slug), revoke(): README.md.
+-- get_project(project_id), add_language(project_id, code), list_models(org_slug, project_slug), revoke(): docs/calls.md.
 -- token_info() gets a token first when there is none, then tells what is known of it: grant_id, organization_id,
 -- project_ids ({} means all), scopes, expires_in, expires_at, each nil while the service has not said it.
 -- Lists have an iterator too: each_organization(options), each_project(org_id, options), each_model(org_slug,
@@ -42,7 +42,7 @@ end
 function methods.request(client, ...) return run(client, core.custom(client, ...)) end
 
 --- Calls a tool of the MCP server; its answer comes as it is.
--- @param name (string) the tool's own name, e.g. "listKeys" (README.md has them all); one that this client does not
+-- @param name (string) the tool's own name, e.g. "listKeys" (list_tools has them all); one that this client does not
 --   know is taken for a write: never sent twice
 -- @param arguments (table) by the service's names; nil or {} for none. Text is UTF-8 without NUL
 -- @param options (table) `timeout` in seconds (a tool that waits on the server, as getSync with waitMs, needs more

@@ -19,7 +19,7 @@ local function check_loop(loop)
 end
 
 --- Makes a client that acts for one grant.
--- @param options (table) see README.md; an unknown name, a wrong type or a missing part is an error at once
+-- @param options (table) see docs/calls.md; an unknown name, a wrong type or a missing part is an error at once
 -- @return userdata the client
 -- @raise invalid_argument
 function better_i18n.new(options)
