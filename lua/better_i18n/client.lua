@@ -17,7 +17,7 @@ local function run(client, task, signal, state)
 end
 
 -- me(), list_organizations(), list_projects(org_id), create_project{ name, slug, sourceLanguage },
--- get_project(project_id), add_language(project_id, code), list_models(org_slug, project_slug), revoke(): docs/calls.md.
+-- get_project(project_id), add_language(project_id, code), list_models(org_slug, project_slug), revoke(), see docs.
 -- token_info() gets a token first when there is none, then tells what is known of it: grant_id, organization_id,
 -- project_ids ({} means all), scopes, expires_in, expires_at, each nil while the service has not said it.
 -- Lists have an iterator too: each_organization(options), each_project(org_id, options), each_model(org_slug,

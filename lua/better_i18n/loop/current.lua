@@ -9,7 +9,7 @@ local current = {}
 -- coroutine → the loop that began it. Weak both ways: where tables are no ephemerons (LuaJIT), a loop that knows its
 -- coroutines would else keep them and itself for ever.
 local owners = setmetatable({}, { __mode = "kv" })
-local has_owners = false -- a plain script, which has no loop, is spared the look for its coroutine
+local has_owners = false -- spares a plain script the look
 
 -- PUC Lua 5.1 cannot yield across pcall, and every call here stands in one sooner or later. LuaJIT can, and is not
 -- asked: in nginx a coroutine's end is a yield too, which `require` in a request does not let through.
